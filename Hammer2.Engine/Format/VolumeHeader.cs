@@ -1,0 +1,204 @@
+// The volume header: 64 KiB, up to four copies a volume (format page 2). This class is a view of those bytes;
+// it is only made from bytes whose magic and three CRCs are right. Field rules that need the devices
+// (sizes, the set of volumes) are checked by Devices.VolumeSet.
+
+using System.Buffers.Binary;
+using System.Runtime.InteropServices;
+
+namespace Hammer2.Engine.Format;
+
+/// <summary>What is wrong with a copy of the volume header.</summary>
+public enum HeaderFault
+{
+    /// <summary>Nothing: the copy is valid.</summary>
+    None,
+
+    /// <summary>No magic.</summary>
+    NoMagic,
+
+    /// <summary>The magic of a machine of the opposite byte order.</summary>
+    ForeignByteOrder,
+
+    /// <summary>CRC of sector 0 differs.</summary>
+    Sector0Crc,
+
+    /// <summary>CRC of sector 1 (super-root blockset) differs.</summary>
+    Sector1Crc,
+
+    /// <summary>CRC of the whole header differs.</summary>
+    HeaderCrc,
+
+    /// <summary>The device could not deliver it.</summary>
+    Unreadable,
+
+    /// <summary>Valid, but of another filesystem than copy 0.</summary>
+    ForeignFilesystem,
+
+    /// <summary>Valid, but it lies beyond the end of the volume that it describes.</summary>
+    BeyondVolume,
+}
+
+/// <summary>A volume header whose CRCs were verified.</summary>
+public sealed class VolumeHeader
+{
+    /// <summary>The magic in this machine's order.</summary>
+    public const ulong Magic = 0x48414D3205172011;
+
+    /// <summary>The magic of the opposite byte order.</summary>
+    public const ulong MagicSwapped = 0x11201705324D4148;
+
+    /// <summary>Offset of the CRC of sector 1.</summary>
+    public const int Sector1CrcOffset = 0x1F8;
+
+    /// <summary>Offset of the CRC of sector 0.</summary>
+    public const int Sector0CrcOffset = 0x1FC;
+
+    /// <summary>Offset of the super-root blockset.</summary>
+    public const int SuperRootOffset = 0x200;
+
+    /// <summary>Offset of the freemap blockset.</summary>
+    public const int FreemapOffset = 0x800;
+
+    /// <summary>Offset of the table of volume offsets.</summary>
+    public const int VolumeOffsetsOffset = 0xE00;
+
+    /// <summary>Offset of the CRC of the whole header.</summary>
+    public const int HeaderCrcOffset = FormatLimits.VolumeHeaderBytes - sizeof(uint);
+
+    /// <summary>HAMMER2's file system type UUID.</summary>
+    public static readonly Guid HammerType = new("5cbb9ad1-862d-11dc-a94d-01301bb8a9f5");
+
+    private readonly byte[] _bytes;
+
+    private VolumeHeader(byte[] bytes) => _bytes = bytes;
+
+    /// <summary>The 65536 bytes.</summary>
+    public ReadOnlySpan<byte> Bytes => _bytes;
+
+    /// <summary>Start of the boot area.</summary>
+    public ulong BootBegin => U64(0x08);
+
+    /// <summary>End of the boot area.</summary>
+    public ulong BootEnd => U64(0x10);
+
+    /// <summary>Start of the auxiliary area.</summary>
+    public ulong AuxBegin => U64(0x18);
+
+    /// <summary>End of the auxiliary area.</summary>
+    public ulong AuxEnd => U64(0x20);
+
+    /// <summary>Bytes of this volume.</summary>
+    public ulong VolumeSize => U64(0x28);
+
+    /// <summary>Format version.</summary>
+    public uint Version => U32(0x30);
+
+    /// <summary>0.</summary>
+    public uint Flags => U32(0x34);
+
+    /// <summary>0.</summary>
+    public byte CopyId => _bytes[0x38];
+
+    /// <summary>0.</summary>
+    public byte FreemapVersion => _bytes[0x39];
+
+    /// <summary>3.</summary>
+    public byte PeerType => _bytes[0x3A];
+
+    /// <summary>Volume number; 0 = root volume.</summary>
+    public byte VolumeId => _bytes[0x3B];
+
+    /// <summary>Number of volumes; 0 in version 1.</summary>
+    public byte VolumeCount => _bytes[0x3C];
+
+    /// <summary>UUID of the filesystem, the same on all its volumes.</summary>
+    public Guid FileSystemId => new(_bytes.AsSpan(0x40, 16));
+
+    /// <summary>HAMMER2's type UUID.</summary>
+    public Guid FileSystemType => new(_bytes.AsSpan(0x50, 16));
+
+    /// <summary>Usable bytes in all.</summary>
+    public ulong AllocatorSize => U64(0x60);
+
+    /// <summary>Estimate of the free bytes.</summary>
+    public ulong AllocatorFree => U64(0x68);
+
+    /// <summary>First byte that the freemap manages.</summary>
+    public ulong AllocatorBegin => U64(0x70);
+
+    /// <summary>Last committed topology transaction.</summary>
+    public ulong MirrorTid => U64(0x78);
+
+    /// <summary>Last committed freemap transaction.</summary>
+    public ulong FreemapTid => U64(0x90);
+
+    /// <summary>Never used.</summary>
+    public ulong BulkfreeTid => U64(0x98);
+
+    /// <summary>Sum of all volume sizes; 0 in version 1.</summary>
+    public ulong TotalSize => U64(0xC0);
+
+    /// <summary>CRC of sector 1 as stored.</summary>
+    public uint Sector1Crc => U32(Sector1CrcOffset);
+
+    /// <summary>CRC of sector 0 as stored.</summary>
+    public uint Sector0Crc => U32(Sector0CrcOffset);
+
+    /// <summary>CRC of the header as stored.</summary>
+    public uint HeaderCrc => U32(HeaderCrcOffset);
+
+    /// <summary>Blockset of the super-root.</summary>
+    public ReadOnlySpan<BlockRef> SuperRoot => BlockSet(SuperRootOffset);
+
+    /// <summary>Top of the freemap.</summary>
+    public ReadOnlySpan<BlockRef> Freemap => BlockSet(FreemapOffset);
+
+    /// <summary>Logical start of volume <paramref name="id"/> (0..63); all ones = unused.</summary>
+    public ulong VolumeOffset(int id) => U64(VolumeOffsetsOffset + id * sizeof(ulong));
+
+    /// <summary>Bytes of the whole address space, by version.</summary>
+    public ulong LogicalSize => Version >= 2 ? TotalSize : VolumeSize;
+
+    /// <summary>Checks magic and CRCs in the order of format page 2.4 and wraps the bytes.</summary>
+    /// <param name="bytes">65536 bytes; kept, not copied.</param>
+    /// <param name="header">The header; also set when only a CRC is wrong, so that tools can show it.</param>
+    public static HeaderFault Parse(byte[] bytes, out VolumeHeader? header)
+    {
+        ArgumentNullException.ThrowIfNull(bytes);
+        ArgumentOutOfRangeException.ThrowIfNotEqual(bytes.Length, FormatLimits.VolumeHeaderBytes);
+        header = null;
+        ulong magic = BinaryPrimitives.ReadUInt64LittleEndian(bytes);
+        if (magic == MagicSwapped)
+            return HeaderFault.ForeignByteOrder;
+        if (magic != Magic)
+            return HeaderFault.NoMagic;
+
+        header = new VolumeHeader(bytes);
+        if (Crc32C.Compute(bytes.AsSpan(0, Sector0CrcOffset)) != header.Sector0Crc)
+            return HeaderFault.Sector0Crc;
+        if (Crc32C.Compute(bytes.AsSpan(SuperRootOffset, FormatLimits.BlockSetBytes)) != header.Sector1Crc)
+            return HeaderFault.Sector1Crc;
+        if (Crc32C.Compute(bytes.AsSpan(0, HeaderCrcOffset)) != header.HeaderCrc)
+            return HeaderFault.HeaderCrc;
+        return HeaderFault.None;
+    }
+
+    /// <summary>Computes and stores the three CRCs in the order of format page 2.2.</summary>
+    public static void Seal(Span<byte> header)
+    {
+        ArgumentOutOfRangeException.ThrowIfNotEqual(header.Length, FormatLimits.VolumeHeaderBytes);
+        BinaryPrimitives.WriteUInt32LittleEndian(
+            header[Sector1CrcOffset..], Crc32C.Compute(header.Slice(SuperRootOffset, FormatLimits.BlockSetBytes)));
+        BinaryPrimitives.WriteUInt32LittleEndian(
+            header[Sector0CrcOffset..], Crc32C.Compute(header[..Sector0CrcOffset]));
+        BinaryPrimitives.WriteUInt32LittleEndian(
+            header[HeaderCrcOffset..], Crc32C.Compute(header[..HeaderCrcOffset]));
+    }
+
+    private ReadOnlySpan<BlockRef> BlockSet(int offset) =>
+        MemoryMarshal.Cast<byte, BlockRef>(_bytes.AsSpan(offset, FormatLimits.BlockSetBytes));
+
+    private ulong U64(int offset) => BinaryPrimitives.ReadUInt64LittleEndian(_bytes.AsSpan(offset));
+
+    private uint U32(int offset) => BinaryPrimitives.ReadUInt32LittleEndian(_bytes.AsSpan(offset));
+}

@@ -1,0 +1,77 @@
+// The in-memory state of one inode number: the chain (reference and decoded content) that is current, the lock that
+// guards it, and how many views point here. A change replaces the chain as a whole and raises the generation;
+// views notice in InodeLock. Two names of one file opened on a fresh mount share one slot (R1).
+
+using Hammer2.Engine.Format;
+using Hammer2.Engine.Primitives;
+
+namespace Hammer2.Engine.Inodes;
+
+/// <summary>A reference to an inode block with its content, as one immutable piece.</summary>
+internal sealed class InodeChain(in BlockRef bref, InodeContent content)
+{
+    /// <summary>The reference; its transaction ids are in range (R2).</summary>
+    internal readonly BlockRef Ref = bref;
+
+    /// <summary>The decoded block.</summary>
+    internal InodeContent Content { get; } = content;
+}
+
+/// <summary>What all views of one inode number share.</summary>
+internal sealed class InodeSlot : IDisposable
+{
+    internal InodeSlot(ulong inodeNumber, InodeChain chain)
+    {
+        InodeNumber = inodeNumber;
+        Current = chain;
+    }
+
+    internal ulong InodeNumber { get; }
+
+    internal ReaderWriterLockSlim Lock { get; } = new(LockRecursionPolicy.NoRecursion);
+
+    /// <summary>The chain that counts; only read under the lock.</summary>
+    internal InodeChain Current { get; private set; }
+
+    /// <summary>Raised with every replacement of <see cref="Current"/>.</summary>
+    internal int Generation { get; private set; }
+
+    /// <summary>Views of this slot; guarded by the table's gate.</summary>
+    internal int Views { get; set; }
+
+    /// <summary>Replaces the chain; the caller holds the lock exclusively.</summary>
+    internal void Replace(InodeChain chain)
+    {
+        Invariant.Check(Lock.IsWriteLockHeld);
+        Current = chain;
+        Generation++;
+    }
+
+    public void Dispose() => Lock.Dispose();
+}
+
+/// <summary>One view of an inode: what one vnode holds. Points to a chain that may have been replaced meanwhile.</summary>
+internal sealed class Inode(InodeSlot slot)
+{
+    // -1 differs from every generation, so the first lock of a fresh view runs the fixup.
+    private int _generation = -1;
+    private InodeChain? _chain;
+
+    internal InodeSlot Slot { get; } = slot;
+
+    /// <summary>The hardlink fixup pass: points the view at the chain that is current. Runs under the slot's lock.</summary>
+    internal InodeChain Fixup()
+    {
+        // Several readers of one view may do this at once; they all store the same values.
+        if (_generation != Slot.Generation || _chain is null)
+        {
+            _chain = Slot.Current;
+            _generation = Slot.Generation;
+        }
+
+        return _chain;
+    }
+
+    /// <summary>True when the view points to a chain that was replaced: the state that only Fixup may see.</summary>
+    internal bool IsStale => _generation != Slot.Generation;
+}

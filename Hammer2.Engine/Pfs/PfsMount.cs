@@ -1,0 +1,149 @@
+// An opened PFS: names, inode numbers and vnodes. Everything a front end does goes through here. Thread-safe.
+// Several may be open on one volume; they share its cache and nothing else.
+
+using System.Text;
+using Hammer2.Engine.Blocks;
+using Hammer2.Engine.Directories;
+using Hammer2.Engine.Files;
+using Hammer2.Engine.Format;
+using Hammer2.Engine.Inodes;
+using Hammer2.Engine.Primitives;
+using Hammer2.Engine.Volumes;
+
+namespace Hammer2.Engine.Pfs;
+
+/// <summary>An opened PFS.</summary>
+public sealed class PfsMount : IDisposable
+{
+    /// <summary>Inode number of the root directory of every PFS.</summary>
+    public const ulong RootInodeNumber = FormatLimits.RootInodeNumber;
+
+    private readonly InodeChain _root;
+
+    internal PfsMount(Hammer2Volume volume, InodeChain root)
+    {
+        Volume = volume;
+        _root = root;
+        Info = SuperRoot.Describe(root);
+        Index = new InodeIndex(volume.Reader, volume.TransactionIds, root);
+        Directories = new DirectoryReader(volume.Reader, Index);
+    }
+
+    /// <summary>The volume.</summary>
+    public Hammer2Volume Volume { get; }
+
+    /// <summary>What the super-root says of it.</summary>
+    public PfsInfo Info { get; }
+
+    /// <summary>Its label.</summary>
+    public string Label => Info.Label;
+
+    /// <summary>Number of inodes that open vnodes hold.</summary>
+    public int OpenInodes => Index.OpenCount;
+
+    internal InodeIndex Index { get; }
+
+    internal DirectoryReader Directories { get; }
+
+    internal BlockReader Reader => Volume.Reader;
+
+    internal ReadAheadPool ReadAhead => Volume.ReadAhead;
+
+    /// <summary>A vnode on the root directory.</summary>
+    public Vnode OpenRoot()
+    {
+        Hammer2Error error = TryOpen(RootInodeNumber, out Vnode? vnode);
+        Invariant.Check(error == Hammer2Error.None);
+        return vnode!;
+    }
+
+    /// <summary>A new vnode by inode number.</summary>
+    /// <returns>NotFound when the PFS has no such inode.</returns>
+    /// <exception cref="Hammer2Exception">The inode is damaged.</exception>
+    public Hammer2Error TryOpen(ulong inodeNumber, out Vnode? vnode)
+    {
+        Volume.ThrowIfClosed();
+        vnode = null;
+        Hammer2Error error = Index.TryOpen(inodeNumber, out Inode? inode);
+        if (error == Hammer2Error.None)
+            vnode = new Vnode(this, inode!);
+        return error;
+    }
+
+    /// <summary>Attributes by inode number; makes no vnode.</summary>
+    public Hammer2Error TryGetAttributes(ulong inodeNumber, out InodeAttributes attributes)
+    {
+        Volume.ThrowIfClosed();
+        return Index.TryGetAttributes(inodeNumber, out attributes);
+    }
+
+    /// <summary>Looks up one name ("." and ".." too) and opens what it names.</summary>
+    /// <returns>NotFound: no such name. A name whose inode does not exist throws <c>Corrupt</c>.</returns>
+    public Hammer2Error TryLookup(Vnode directory, ReadOnlySpan<byte> name, out Vnode? vnode)
+    {
+        ArgumentNullException.ThrowIfNull(directory);
+        vnode = null;
+        Hammer2Error error = directory.TryLookup(name, out ulong inodeNumber);
+        if (error != Hammer2Error.None)
+            return error;
+        error = TryOpen(inodeNumber, out vnode);
+        return error == Hammer2Error.NotFound ? throw Dangling(name, inodeNumber) : error;
+    }
+
+    /// <summary>Looks up one name in a directory given by inode number and returns attributes; makes no vnode.</summary>
+    public Hammer2Error TryLookup(ulong directoryInode, ReadOnlySpan<byte> name, out InodeAttributes attributes)
+    {
+        attributes = default;
+        Hammer2Error error = TryOpen(directoryInode, out Vnode? directory);
+        if (error != Hammer2Error.None)
+            return error;
+        using (directory)
+        {
+            error = directory!.TryLookup(name, out ulong inodeNumber);
+            if (error != Hammer2Error.None)
+                return error;
+            error = Index.TryGetAttributes(inodeNumber, out attributes);
+            return error == Hammer2Error.NotFound ? throw Dangling(name, inodeNumber) : error;
+        }
+    }
+
+    /// <summary>Opens a path of '/'-separated components from the root; symlinks are not followed.</summary>
+    public Hammer2Error TryResolve(ReadOnlySpan<byte> path, out Vnode? vnode)
+    {
+        Vnode current = OpenRoot();
+        while (true)
+        {
+            path = path.TrimStart((byte)'/');
+            if (path.IsEmpty)
+            {
+                vnode = current;
+                return Hammer2Error.None;
+            }
+
+            int length = path.IndexOf((byte)'/');
+            ReadOnlySpan<byte> name = length < 0 ? path : path[..length];
+            path = path[name.Length..];
+            using Vnode directory = current;
+            Hammer2Error error = TryLookup(directory, name, out vnode);
+            if (error != Hammer2Error.None)
+                return error;
+            current = vnode!;
+        }
+    }
+
+    /// <summary>Opens a path given as text; see the overload with bytes.</summary>
+    public Hammer2Error TryResolve(string path, out Vnode? vnode) => TryResolve(Encoding.UTF8.GetBytes(path), out vnode);
+
+    /// <summary>Space and inode counts, as statfs wants them.</summary>
+    public PfsStatistics GetStatistics() =>
+        new(Volume.TotalBytes, Volume.FreeBytes, (long)Math.Min(_root.Ref.InodeCount, long.MaxValue));
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        // Vnodes hold what is to be released; the PFS itself has nothing beyond the volume's resources.
+    }
+
+    private static Hammer2Exception Dangling(ReadOnlySpan<byte> name, ulong inodeNumber) =>
+        new(Hammer2Error.Corrupt, $"The name '{Encoding.UTF8.GetString(name)}' refers to inode {inodeNumber}, which does not exist.");
+}

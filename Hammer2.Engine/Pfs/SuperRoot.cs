@@ -1,0 +1,121 @@
+// The super-root: the tree whose entries are the PFS roots, keyed by the hash of their labels (format page 11.1).
+// A damaged PFS root hides only itself: listing goes on and reports it.
+
+using System.Text;
+using Hammer2.Engine.Blocks;
+using Hammer2.Engine.Buffers;
+using Hammer2.Engine.Format;
+using Hammer2.Engine.Inodes;
+using Hammer2.Engine.Primitives;
+using Hammer2.Engine.Topology;
+using Hammer2.Engine.Transactions;
+
+namespace Hammer2.Engine.Pfs;
+
+/// <summary>Finds the PFSs of a volume.</summary>
+internal sealed class SuperRoot
+{
+    private const int ListChunk = 32;
+    private readonly BlockReader _reader;
+    private readonly TransactionIds _tids;
+    private readonly InodeContent _content;
+
+    /// <summary>Loads the super-root inode that the header points to.</summary>
+    internal SuperRoot(BlockReader reader, TransactionIds tids, VolumeHeader header)
+    {
+        _reader = reader;
+        _tids = tids;
+        BlockRef[] roots = header.SuperRoot.ToArray();
+        int live = NodeArray.Normalise(roots, "Super-root blockset of the volume header");
+        if (!BlockTree.TryFind(reader, roots.AsSpan(0, live), 0, out BlockRef bref) || bref.Type != BlockRefType.Inode)
+            throw new Hammer2Exception(Hammer2Error.Corrupt, "The volume header has no super-root.");
+        tids.Accept(ref bref);
+        using BlockLease lease = reader.GetRaw(bref);
+        _content = InodeContent.Decode(bref, lease.Data);
+    }
+
+    /// <summary>Every PFS root that can be read; the others go to <paramref name="damage"/>.</summary>
+    internal List<InodeChain> List(TreeDamage damage)
+    {
+        var roots = new List<InodeChain>();
+        var refs = new BlockRef[ListChunk];
+        ulong? next = 0;
+        while (next is ulong begin)
+        {
+            int count = BlockTree.Gather(_reader, _content.Blockset, begin, ulong.MaxValue, refs, damage, out next);
+            for (int i = 0; i < count; i++)
+            {
+                try
+                {
+                    roots.Add(Load(refs[i]));
+                }
+                catch (Hammer2Exception e)
+                {
+                    damage.Add(e);
+                }
+            }
+        }
+
+        return roots;
+    }
+
+    /// <summary>The root of the PFS with that label, or null.</summary>
+    /// <exception cref="Hammer2Exception">The label was not found, but an entry of its hash is unreadable.</exception>
+    internal InodeChain? Find(ReadOnlySpan<byte> label)
+    {
+        ulong hash = DirectoryHash.Compute(label);
+        var refs = new BlockRef[ListChunk];
+        Hammer2Exception? failure = null;
+        ulong? next = hash;
+        while (next is ulong begin)
+        {
+            int count = BlockTree.Gather(_reader, _content.Blockset, begin, hash + FormatLimits.CollisionMask, refs, null, out next);
+            for (int i = 0; i < count; i++)
+            {
+                try
+                {
+                    InodeChain root = Load(refs[i]);
+                    if (label.SequenceEqual(root.Content.Name))
+                        return root;
+                }
+                catch (Hammer2Exception e)
+                {
+                    failure ??= e;
+                }
+            }
+        }
+
+        return failure is null ? null : throw failure;
+    }
+
+    internal static PfsInfo Describe(InodeChain root)
+    {
+        ref readonly InodeData data = ref root.Content.Data;
+        return new PfsInfo(
+            Encoding.UTF8.GetString(root.Content.Name),
+            (PfsType)(data.PfsType & 0x0F),
+            (PfsSubtype)data.PfsSubtype,
+            data.PfsClusterId,
+            data.PfsFileSystemId,
+            data.PfsNextInode,
+            (CompressionMethod)(data.CompressionSetting & 0x0F),
+            (CheckMethod)(data.CheckSetting & 0x0F),
+            root.Ref.InodeCount,
+            root.Ref.DataCount,
+            root.Ref.ModifyTid,
+            data.PfsLastSnapshotTid,
+            data.ChangeTime);
+    }
+
+    private InodeChain Load(BlockRef bref)
+    {
+        if (bref.Type != BlockRefType.Inode)
+            throw new Hammer2Exception(Hammer2Error.Corrupt, $"Blockref {bref} stands where a PFS root belongs.");
+        _tids.Accept(ref bref);
+        using BlockLease lease = _reader.GetRaw(bref);
+        InodeContent content = InodeContent.Decode(bref, lease.Data);
+        if (content.Data.InodeNumber != FormatLimits.RootInodeNumber || content.Data.Type != ObjectType.Directory)
+            throw new Hammer2Exception(Hammer2Error.Corrupt, $"Blockref {bref}: a PFS root must be directory inode 1.");
+        return new InodeChain(bref, content);
+    }
+}

@@ -1,0 +1,158 @@
+// Searching the radix tree of blockrefs under one root array (format page 8.5). Flat: an explicit stack of leased
+// arrays, no recursion. Bounded on hostile trees: at most DepthMax levels, no block twice on one path, and a
+// child counts only where its parent's range allows it, so that shared or overlapping arrays cannot multiply the work.
+// Stateless between calls: a caller continues by key, not by position, and so survives any change of the tree.
+
+using System.Runtime.InteropServices;
+using Hammer2.Engine.Blocks;
+using Hammer2.Engine.Buffers;
+using Hammer2.Engine.Format;
+using Hammer2.Engine.Primitives;
+
+namespace Hammer2.Engine.Topology;
+
+/// <summary>Searches of one tree level by key range.</summary>
+internal static class BlockTree
+{
+    /// <summary>Levels of indirect blocks that any sane tree stays far below.</summary>
+    internal const int DepthMax = 64;
+
+    [ThreadStatic]
+    private static Walk? t_walk;
+
+    /// <summary>The one leaf reference whose range contains <paramref name="key"/>.</summary>
+    internal static bool TryFind(BlockReader reader, ReadOnlySpan<BlockRef> root, ulong key, out BlockRef found)
+    {
+        found = default;
+        return Gather(reader, root, key, key, MemoryMarshal.CreateSpan(ref found, 1), null, out _) == 1;
+    }
+
+    /// <summary>Collects leaf references whose ranges touch <c>begin..end</c> in key order.</summary>
+    /// <param name="reader">Where arrays come from.</param>
+    /// <param name="root">Normalised root array.</param>
+    /// <param name="begin">First key wanted.</param>
+    /// <param name="end">Last key wanted, inclusive.</param>
+    /// <param name="into">Filled from the start.</param>
+    /// <param name="damage">Takes unreadable subtrees, which are then passed over; null: the first one throws.</param>
+    /// <param name="next">Key to continue at, or null when the range is exhausted.</param>
+    /// <returns>Number of references stored.</returns>
+    internal static int Gather(
+        BlockReader reader, ReadOnlySpan<BlockRef> root, ulong begin, ulong end, Span<BlockRef> into, TreeDamage? damage, out ulong? next)
+    {
+        Walk walk = t_walk ?? new Walk();
+        t_walk = null;
+        try
+        {
+            return walk.Run(reader, root, begin, end, into, damage, out next);
+        }
+        finally
+        {
+            walk.ReleaseAll();
+            t_walk = walk;
+        }
+    }
+
+    private struct Frame
+    {
+        internal BlockLease Lease;
+        internal ulong DataOff;
+        internal ulong Low;
+        internal ulong High;
+        internal int Index;
+    }
+
+    private sealed class Walk
+    {
+        private readonly Frame[] _frames = new Frame[DepthMax];
+        private int _depth;
+
+        internal int Run(
+            BlockReader reader, ReadOnlySpan<BlockRef> root, ulong begin, ulong end, Span<BlockRef> into, TreeDamage? damage, out ulong? next)
+        {
+            int count = 0;
+            next = null;
+            int rootIndex = NodeArray.FirstReaching(root, begin);
+            while (true)
+            {
+                bool atRoot = _depth == 0;
+                ReadOnlySpan<BlockRef> refs = atRoot ? root : Top(_frames[_depth - 1]);
+                int index = atRoot ? rootIndex++ : _frames[_depth - 1].Index++;
+                ulong low = atRoot ? 0 : _frames[_depth - 1].Low;
+                ulong high = atRoot ? ulong.MaxValue : _frames[_depth - 1].High;
+                if (index >= refs.Length || refs[index].Key > Math.Min(end, high))
+                {
+                    if (atRoot)
+                        return count;
+                    Pop();
+                    continue;
+                }
+
+                ref readonly BlockRef bref = ref refs[index];
+                if (bref.IsNode)
+                {
+                    Push(reader, bref, Math.Max(low, bref.Key), Math.Min(high, bref.LastKey), begin, damage);
+                }
+                else if (bref.Key >= low)
+                {
+                    into[count++] = bref;
+                    if (count == into.Length)
+                    {
+                        ulong after = bref.LastKey + 1;
+                        next = after != 0 && after <= end ? after : null;
+                        return count;
+                    }
+                }
+            }
+        }
+
+        internal void ReleaseAll()
+        {
+            while (_depth > 0)
+                Pop();
+        }
+
+        private static ReadOnlySpan<BlockRef> Top(in Frame frame) => MemoryMarshal.Cast<byte, BlockRef>(frame.Lease.Data);
+
+        private void Push(BlockReader reader, in BlockRef bref, ulong low, ulong high, ulong begin, TreeDamage? damage)
+        {
+            if (low > high || high < begin)
+                return;
+            BlockLease lease;
+            try
+            {
+                CheckPath(bref);
+                lease = reader.GetNode(bref);
+            }
+            catch (Hammer2Exception e) when (damage is not null)
+            {
+                damage.Add(e);
+                return;
+            }
+
+            ref Frame frame = ref _frames[_depth++];
+            frame.Lease = lease;
+            frame.DataOff = bref.DataOff;
+            frame.Low = low;
+            frame.High = high;
+            frame.Index = NodeArray.FirstReaching(Top(frame), Math.Max(begin, low));
+        }
+
+        private void CheckPath(in BlockRef bref)
+        {
+            if (_depth == DepthMax)
+                throw new Hammer2Exception(Hammer2Error.Corrupt, $"Blockref {bref}: more than {DepthMax} levels of indirect blocks.");
+            for (int i = 0; i < _depth; i++)
+            {
+                if (_frames[i].DataOff == bref.DataOff)
+                    throw new Hammer2Exception(Hammer2Error.Corrupt, $"Blockref {bref} points back to a block above itself.");
+            }
+        }
+
+        private void Pop()
+        {
+            _depth--;
+            _frames[_depth].Lease.Dispose();
+            _frames[_depth].Lease = default;
+        }
+    }
+}

@@ -1,0 +1,91 @@
+// How people name a volume: PATH[:PATH...][@LABEL]. A drive letter's colon does not separate, nor do the colons
+// and at signs of a path that exists as written.
+
+using Hammer2.Engine.Primitives;
+
+namespace Hammer2.Engine.Volumes;
+
+/// <summary>Paths of the volumes of one filesystem, and a PFS label.</summary>
+/// <param name="Paths">One path per volume; the order does not matter.</param>
+/// <param name="Label">PFS label, or null when none was given.</param>
+public sealed record VolumeSpec(IReadOnlyList<string> Paths, string? Label)
+{
+    /// <summary>Parses <c>a.img:b.img@LABEL</c>.</summary>
+    /// <exception cref="Hammer2Exception"><c>InvalidArgument</c> with what is wrong.</exception>
+    public static VolumeSpec Parse(string text) => Parse(text, File.Exists);
+
+    internal static VolumeSpec Parse(string text, Func<string, bool> exists)
+    {
+        ArgumentNullException.ThrowIfNull(text);
+        if (exists(text))
+            return new VolumeSpec([text], null);
+
+        string? label = null;
+        string paths = text;
+        int at = text.LastIndexOf('@');
+        if (at >= 0)
+        {
+            label = text[(at + 1)..];
+            paths = text[..at];
+            if (label.Length == 0)
+                throw new Hammer2Exception(Hammer2Error.InvalidArgument, $"'{text}' ends with '@'; give a PFS label after it or leave it out.");
+        }
+
+        List<string> parts = exists(paths) ? [paths] : Split(paths);
+        if (parts.Count == 0 || parts.Any(string.IsNullOrEmpty))
+            throw new Hammer2Exception(Hammer2Error.InvalidArgument, $"'{text}' names no volume; use IMAGE[:IMAGE...][@LABEL].");
+        return new VolumeSpec(parts, label);
+    }
+
+    /// <inheritdoc/>
+    public override string ToString() => string.Join(':', Paths) + (Label is null ? "" : "@" + Label);
+
+    private static List<string> Split(string paths)
+    {
+        var parts = new List<string>();
+        int start = 0;
+        for (int i = 0; i < paths.Length; i++)
+        {
+            if (paths[i] != ':' || IsDriveColon(paths, start, i))
+                continue;
+            parts.Add(paths[start..i]);
+            start = i + 1;
+        }
+
+        parts.Add(paths[start..]);
+        return parts;
+    }
+
+    // "C:\x", "C:/x", and the same behind the \\.\ and \\?\ prefixes, where also "\\.\X:" alone is a device.
+    private static bool IsDriveColon(string paths, int start, int colon)
+    {
+        int letter = start;
+        ReadOnlySpan<char> part = paths.AsSpan(start);
+        bool raw = part.StartsWith(@"\\.\") || part.StartsWith(@"\\?\");
+        if (raw)
+            letter += 4;
+        if (colon != letter + 1 || !char.IsAsciiLetter(paths[letter]))
+            return false;
+        bool followedBySlash = colon + 1 < paths.Length && paths[colon + 1] is '\\' or '/';
+        return followedBySlash || raw;
+    }
+}
+
+/// <summary>How a volume is opened.</summary>
+public sealed record VolumeOptions
+{
+    /// <summary>Default cache budget: 256 MiB.</summary>
+    public const long DefaultCacheBytes = 256L << 20;
+
+    /// <summary>Bytes of decoded blocks to keep.</summary>
+    public long CacheBytesMax { get; init; } = DefaultCacheBytes;
+
+    /// <summary>Blocks of 64 KiB that a sequential reader is kept ahead; 0 switches read-ahead off.</summary>
+    public int ReadAheadBlocksMax { get; init; } = 32;
+
+    /// <summary>Number of the partition to open (as <c>PartitionScanner</c> counts); null = the only HAMMER2 one.</summary>
+    public int? Partition { get; init; }
+
+    /// <summary>Where warnings go; null = nowhere.</summary>
+    public Microsoft.Extensions.Logging.ILogger? Logger { get; init; }
+}
