@@ -1,0 +1,473 @@
+// Reads and checks every block that the newest header reaches: super-root, all PFSs and snapshots, file data, freemap.
+// Workers share one stack of arrays to visit; each array's blocks are read in large neighbouring pieces, checked where
+// they lie and not cached. A block shared by snapshots is visited once. Bounded on hostile trees: a child outside its
+// parent's range is a finding and not followed, depth is limited, and the memory of visited blocks is fixed.
+
+using System.Runtime.InteropServices;
+using System.Text;
+using Hammer2.Engine.Blocks;
+using Hammer2.Engine.Buffers;
+using Hammer2.Engine.Devices;
+using Hammer2.Engine.Format;
+using Hammer2.Engine.Inodes;
+using Hammer2.Engine.Pfs;
+using Hammer2.Engine.Primitives;
+using Hammer2.Engine.Topology;
+using Hammer2.Engine.Volumes;
+
+namespace Hammer2.Engine.Checking;
+
+/// <summary>Verifies a whole volume.</summary>
+public sealed class VolumeVerifier
+{
+    /// <summary>Findings kept with their details; further ones are counted.</summary>
+    public const int FindingsMax = 10_000;
+
+    private const int VisitedMax = 1 << 20;
+    private const int InodeNestingMax = 4;
+    private readonly Hammer2Volume _volume;
+    private readonly Stack<Visit> _stack = new();
+    private readonly HashSet<BlockKey> _visited = [];
+    private readonly List<VerifyFinding> _findings = [];
+    private readonly Counters _total = new();
+    private int _busy;
+    private bool _stop;
+
+    /// <summary>Prepares a verification of an opened volume.</summary>
+    public VolumeVerifier(Hammer2Volume volume)
+    {
+        ArgumentNullException.ThrowIfNull(volume);
+        _volume = volume;
+    }
+
+    /// <summary>Runs to the end.</summary>
+    /// <param name="workers">Threads; 0 = one per processor.</param>
+    /// <param name="progress">Told now and then, from worker threads.</param>
+    /// <param name="cancel">Stops early with <see cref="OperationCanceledException"/>.</param>
+    public VerifyReport Run(int workers = 0, IProgress<VerifyProgress>? progress = null, CancellationToken cancel = default)
+    {
+        PushRoot(_volume.Header.SuperRoot, "Super-root blockset");
+        PushRoot(_volume.Header.Freemap, "Freemap blockset");
+        int count = workers > 0 ? workers : Environment.ProcessorCount;
+        Exception? failure = null;
+        var threads = new Thread[count];
+        for (int i = 0; i < count; i++)
+        {
+            threads[i] = new Thread(() =>
+            {
+                try
+                {
+                    using var worker = new Worker(this, progress);
+                    worker.Run(cancel);
+                }
+                catch (Exception e)
+                {
+                    Interlocked.CompareExchange(ref failure, e, null);
+                    Stop();
+                }
+            })
+            { Name = $"verify {i}", IsBackground = true };
+            threads[i].Start();
+        }
+
+        foreach (Thread thread in threads)
+            thread.Join();
+        cancel.ThrowIfCancellationRequested();
+        if (failure is not null)
+            throw new Hammer2Exception(Hammer2Error.Io, $"Verification stopped: {failure.Message}", failure);
+        return Report();
+    }
+
+    private VerifyReport Report() => new(
+        _total.Inodes, _total.Indirects, _total.Data, _total.Dirents, _total.Freemap, _total.Bytes, _total.Unchecked,
+        _total.Findings, FindingPaths.Fill(_volume, _findings), _volume.Warnings);
+
+    private void PushRoot(ReadOnlySpan<BlockRef> blockset, string owner)
+    {
+        BlockRef[] refs = blockset.ToArray();
+        try
+        {
+            int live = NodeArray.Normalise(refs, owner);
+            _stack.Push(new Visit(refs[..live], default, 0, ulong.MaxValue, 0));
+        }
+        catch (Hammer2Exception e)
+        {
+            _total.Findings++;
+            _findings.Add(new VerifyFinding(e.Error, null, 0, null, 0, owner, e.Message));
+        }
+    }
+
+    private bool TryTake(out Visit visit)
+    {
+        lock (_stack)
+        {
+            while (true)
+            {
+                if (!_stop && _stack.TryPop(out visit))
+                {
+                    _busy++;
+                    return true;
+                }
+
+                if (_stop || _busy == 0)
+                {
+                    Monitor.PulseAll(_stack);
+                    visit = default;
+                    return false;
+                }
+
+                Monitor.Wait(_stack);
+            }
+        }
+    }
+
+    private void Put(in Visit visit)
+    {
+        lock (_stack)
+        {
+            _stack.Push(visit);
+            Monitor.Pulse(_stack);
+        }
+    }
+
+    private void Done()
+    {
+        lock (_stack)
+        {
+            _busy--;
+            if (_busy == 0 && _stack.Count == 0)
+                Monitor.PulseAll(_stack);
+        }
+    }
+
+    private void Stop()
+    {
+        lock (_stack)
+        {
+            _stop = true;
+            Monitor.PulseAll(_stack);
+        }
+    }
+
+    // Metadata that snapshots share is followed once. When the memory is full everything is followed again, which
+    // costs time and changes no verdict.
+    private bool FirstVisit(in BlockRef bref)
+    {
+        lock (_visited)
+            return _visited.Count >= VisitedMax ? !_visited.Contains(new BlockKey(bref)) : _visited.Add(new BlockKey(bref));
+    }
+
+    private void Add(Counters local, List<VerifyFinding> findings, IProgress<VerifyProgress>? progress)
+    {
+        VerifyProgress now;
+        lock (_total)
+        {
+            _total.Add(local);
+            foreach (VerifyFinding finding in findings)
+            {
+                if (_findings.Count < FindingsMax)
+                    _findings.Add(finding);
+            }
+
+            long expected = Math.Max(0, _volume.TotalBytes - _volume.FreeBytes);
+            now = new VerifyProgress(_total.Inodes + _total.Indirects + _total.Data + _total.Freemap, _total.Bytes, expected, _total.Findings);
+        }
+
+        findings.Clear();
+        progress?.Report(now);
+    }
+
+    /// <summary>Who the visited blocks belong to.</summary>
+    private readonly record struct Owner(string? Pfs, ulong Inode, ulong Size, int Nesting);
+
+    /// <summary>References to visit, with the key range that their parent grants them.</summary>
+    private readonly record struct Visit(BlockRef[] Refs, Owner Owner, ulong Low, ulong High, int Depth);
+
+    private readonly record struct Leaf(BlockRef Ref, Owner Owner);
+
+    private sealed class Counters
+    {
+        internal long Inodes;
+        internal long Indirects;
+        internal long Data;
+        internal long Dirents;
+        internal long Freemap;
+        internal long Bytes;
+        internal long Unchecked;
+        internal long Findings;
+
+        internal void Add(Counters other)
+        {
+            Inodes += other.Inodes;
+            Indirects += other.Indirects;
+            Data += other.Data;
+            Dirents += other.Dirents;
+            Freemap += other.Freemap;
+            Bytes += other.Bytes;
+            Unchecked += other.Unchecked;
+            Findings += other.Findings;
+            other.Clear();
+        }
+
+        private void Clear() => (Inodes, Indirects, Data, Dirents, Freemap, Bytes, Unchecked, Findings) = (0, 0, 0, 0, 0, 0, 0, 0);
+    }
+
+    private sealed class Worker(VolumeVerifier verifier, IProgress<VerifyProgress>? progress) : IDisposable
+    {
+        private const int RegionBytes = 1 << 20;
+        private const int GapBytesMax = 16 * 1024;
+        private const long ReportBytes = 16 << 20;
+        private readonly NativeBlock _region = new(RegionBytes);
+        private readonly NativeBlock _decoded = new(FormatLimits.LogicalBlockBytes);
+
+        // Apart from the region: arrays are read while the inodes of a region are still being looked at.
+        private readonly NativeBlock _node = new(FormatLimits.BlockBytesMax);
+        private readonly BlockReader _reader = verifier._volume.Reader;
+        private readonly VolumeSet _volumes = verifier._volume.VolumeSet;
+        private readonly Counters _counters = new();
+        private readonly List<VerifyFinding> _found = [];
+        private List<Leaf> _leaves = [];
+        private List<Leaf> _next = [];
+
+        public void Dispose()
+        {
+            _region.Dispose();
+            _decoded.Dispose();
+            _node.Dispose();
+        }
+
+        internal void Run(CancellationToken cancel)
+        {
+            while (verifier.TryTake(out Visit visit))
+            {
+                if (cancel.IsCancellationRequested)
+                    verifier.Stop();
+                else
+                    Process(visit, cancel);
+                if (_counters.Bytes > ReportBytes || _found.Count > 0)
+                    verifier.Add(_counters, _found, progress);
+                verifier.Done();
+            }
+
+            verifier.Add(_counters, _found, progress);
+        }
+
+        // A visit is an array of references. Leaves of one array, and the first blocks of the inodes among them,
+        // are gathered into batches, because they lie together on the medium; arrays below go onto the stack.
+        private void Process(in Visit visit, CancellationToken cancel)
+        {
+            Collect(visit.Refs, visit.Owner, visit.Low, visit.High, visit.Depth);
+            while (_next.Count > 0 && !cancel.IsCancellationRequested)
+            {
+                (_leaves, _next) = (_next, _leaves);
+                _next.Clear();
+                _leaves.Sort(static (a, b) => a.Ref.DataOff.CompareTo(b.Ref.DataOff));
+                CheckLeaves(CollectionsMarshal.AsSpan(_leaves));
+            }
+
+            _next.Clear();
+        }
+
+        private void Collect(ReadOnlySpan<BlockRef> refs, in Owner owner, ulong low, ulong high, int depth)
+        {
+            foreach (ref readonly BlockRef bref in refs)
+            {
+                if (bref.Key < low || bref.LastKey > high)
+                    Find(Hammer2Error.Corrupt, bref, owner, $"Blockref {bref} lies outside the key range of its parent.");
+                else if (bref.IsNode)
+                    Descend(bref, owner, depth);
+                else if (bref.Type == BlockRefType.Dirent && !bref.Physical.HasData)
+                    _counters.Dirents++;
+                else
+                    _next.Add(new Leaf(bref, owner));
+            }
+        }
+
+        private void Descend(in BlockRef bref, in Owner owner, int depth)
+        {
+            if (depth >= BlockTree.DepthMax)
+            {
+                Find(Hammer2Error.Corrupt, bref, owner, $"Blockref {bref}: more than {BlockTree.DepthMax} levels of indirect blocks.");
+                return;
+            }
+
+            if (!verifier.FirstVisit(bref))
+                return;
+            try
+            {
+                _reader.CheckAddress(bref);
+                Span<byte> block = _node.Slice(0, bref.Physical.Bytes);
+                _reader.ReadStored(bref, block);
+                Count(bref);
+                BlockRef[] children = MemoryMarshal.Cast<byte, BlockRef>(block).ToArray();
+                int live = NodeArray.Normalise(children, $"Array of blockref {bref}");
+                verifier.Put(new Visit(children[..live], owner, bref.Key, bref.LastKey, depth + 1));
+            }
+            catch (Hammer2Exception e)
+            {
+                Find(e.Error, bref, owner, e.Message);
+            }
+        }
+
+        private void CheckLeaves(ReadOnlySpan<Leaf> leaves)
+        {
+            while (!leaves.IsEmpty)
+            {
+                int count = GroupLength(leaves, out ulong start, out int bytes);
+                if (count == 0)
+                {
+                    leaves = leaves[1..];
+                    continue;
+                }
+
+                bool whole = TryReadRegion(start, bytes);
+                for (int i = 0; i < count; i++)
+                    CheckLeaf(leaves[i], whole ? start : null);
+                leaves = leaves[count..];
+            }
+        }
+
+        // The longest run of neighbours that fits the region; 0 when the first one has no legal address.
+        private int GroupLength(ReadOnlySpan<Leaf> leaves, out ulong start, out int bytes)
+        {
+            start = leaves[0].Ref.Physical.Offset;
+            bytes = leaves[0].Ref.Physical.Bytes;
+            if (!HasLegalAddress(leaves[0], report: true))
+                return 0;
+            int count = 1;
+            while (count < leaves.Length)
+            {
+                ulong next = leaves[count].Ref.Physical.Offset;
+                if (!HasLegalAddress(leaves[count], report: false))
+                    break;
+                ulong end = Math.Max(start + (ulong)bytes, next + (ulong)leaves[count].Ref.Physical.Bytes);
+                if (next > start + (ulong)bytes + GapBytesMax || end - start > RegionBytes || !_volumes.Contains(start, (int)(end - start)))
+                    break;
+                bytes = (int)(end - start);
+                count++;
+            }
+
+            return count;
+        }
+
+        private bool HasLegalAddress(in Leaf leaf, bool report)
+        {
+            try
+            {
+                _reader.CheckAddress(leaf.Ref);
+                return true;
+            }
+            catch (Hammer2Exception e)
+            {
+                if (report)
+                    Find(e.Error, leaf.Ref, leaf.Owner, e.Message);
+                return false;
+            }
+        }
+
+        private bool TryReadRegion(ulong start, int bytes)
+        {
+            try
+            {
+                _volumes.Read((long)start, _region.Slice(0, bytes));
+                return true;
+            }
+            catch (Hammer2Exception)
+            {
+                // Then each block is read for itself, and the unreadable one is the one that is reported.
+                return false;
+            }
+        }
+
+        private void CheckLeaf(in Leaf leaf, ulong? regionStart)
+        {
+            BlockRef bref = leaf.Ref;
+            try
+            {
+                Span<byte> block;
+                if (regionStart is ulong start)
+                {
+                    block = _region.Slice((int)(bref.Physical.Offset - start), bref.Physical.Bytes);
+                    if (!Checks.Matches(bref, block))
+                        throw new Hammer2Exception(Hammer2Error.CheckFailed, $"Check code of blockref {bref} differs: the block is damaged.");
+                }
+                else
+                {
+                    block = _region.Slice(0, bref.Physical.Bytes);
+                    _reader.ReadStored(bref, block);
+                }
+
+                Count(bref);
+                CheckContents(leaf, block);
+            }
+            catch (Hammer2Exception e)
+            {
+                Find(e.Error, bref, leaf.Owner, e.Message);
+            }
+        }
+
+        private void CheckContents(in Leaf leaf, Span<byte> block)
+        {
+            switch (leaf.Ref.Type)
+            {
+                case BlockRefType.Inode:
+                    CheckInode(leaf, block);
+                    break;
+                case BlockRefType.Data when leaf.Ref.Compression == CompressionMethod.Lz4:
+                    if (!Compression.IsSoundLz4(block))
+                        throw new Hammer2Exception(Hammer2Error.Corrupt, $"Blockref {leaf.Ref}: the lz4 stream is damaged.");
+                    break;
+                case BlockRefType.Data when leaf.Ref.Compression == CompressionMethod.Zlib:
+                    if (Compression.Decode(CompressionMethod.Zlib, block, _decoded.Span) < 0)
+                        throw new Hammer2Exception(Hammer2Error.Corrupt, $"Blockref {leaf.Ref}: the zlib stream is damaged.");
+                    break;
+                default:
+                    break;
+            }
+        }
+
+        private void CheckInode(in Leaf leaf, ReadOnlySpan<byte> block)
+        {
+            InodeContent content = InodeContent.Decode(leaf.Ref, block);
+            if (leaf.Owner.Nesting >= InodeNestingMax)
+                throw new Hammer2Exception(Hammer2Error.Corrupt, $"Blockref {leaf.Ref}: inodes nested deeper than {InodeNestingMax}.");
+            bool pfsRoot = leaf.Owner.Nesting == 1;
+            string? pfs = pfsRoot ? Encoding.UTF8.GetString(content.Name) : leaf.Owner.Pfs;
+            var owner = new Owner(pfs, content.Data.InodeNumber, content.Data.Size, leaf.Owner.Nesting + 1);
+            if (content.Blockset.Length > 0 && verifier.FirstVisit(leaf.Ref))
+                Collect(content.Blockset, owner, 0, ulong.MaxValue, 0);
+        }
+
+        private void Count(in BlockRef bref)
+        {
+            _counters.Bytes += bref.Physical.Bytes;
+            if (bref.CheckMethod is CheckMethod.None or CheckMethod.Disabled)
+                _counters.Unchecked++;
+            switch (bref.Type)
+            {
+                case BlockRefType.Inode:
+                    _counters.Inodes++;
+                    break;
+                case BlockRefType.Indirect:
+                    _counters.Indirects++;
+                    break;
+                case BlockRefType.Data:
+                    _counters.Data++;
+                    break;
+                case BlockRefType.Dirent:
+                    _counters.Dirents++;
+                    break;
+                default:
+                    _counters.Freemap++;
+                    break;
+            }
+        }
+
+        private void Find(Hammer2Error error, in BlockRef bref, in Owner owner, string message)
+        {
+            _counters.Findings++;
+            ulong inode = bref.Type == BlockRefType.Inode && owner.Nesting >= 2 ? bref.Key : owner.Inode;
+            _found.Add(new VerifyFinding(error, owner.Pfs, inode, null, bref.Physical.Offset, bref.ToString(), message));
+        }
+    }
+}
