@@ -13,7 +13,10 @@ namespace Hammer2.Engine.Blocks;
 public static class Compression
 {
     private const int Lz4HeaderBytes = sizeof(int);
-    private const int Lz4MinMatch = 4;
+    private const uint Lz4MinMatch = 4;
+
+    // A nibble of this value is continued in the bytes that follow.
+    private const uint RunMark = 15;
 
     /// <summary>Decodes a stored block.</summary>
     /// <param name="method">Lz4 or Zlib.</param>
@@ -28,51 +31,57 @@ public static class Compression
     }
 
     /// <summary>Checks that a stored LZ4 block decodes to at most 64 KiB, without decoding it.</summary>
-    public static bool IsSoundLz4(ReadOnlySpan<byte> stored)
+    public static bool IsSoundLz4(ReadOnlySpan<byte> stored) =>
+        TryLz4Stream(stored, out ReadOnlySpan<byte> stream) && WalkSequences(stream);
+
+    // One step per sequence: literals are skipped, a match must reach back into what was produced before it.
+    // Pointers, because this loop decides how fast a volume verifies; every advance is compared with the end.
+    private static unsafe bool WalkSequences(ReadOnlySpan<byte> stream)
     {
-        if (!TryLz4Stream(stored, out ReadOnlySpan<byte> s))
-            return false;
-        int at = 0, produced = 0;
-        while (true)
+        fixed (byte* start = stream)
         {
-            if (at >= s.Length)
-                return false;
-            int token = s[at++];
-            int literals = token >> 4;
-            if (literals == 15 && !AddRun(s, ref at, ref literals))
-                return false;
-            at += literals;
-            produced += literals;
-            if (at > s.Length || produced > FormatLimits.LogicalBlockBytes)
-                return false;
-            if (at == s.Length)
-                return true;
-            if (at + 2 > s.Length)
-                return false;
-            int distance = s[at] | s[at + 1] << 8;
-            at += 2;
-            int match = token & 15;
-            if (match == 15 && !AddRun(s, ref at, ref match))
-                return false;
-            if (distance == 0 || distance > produced)
-                return false;
-            produced += match + Lz4MinMatch;
-            if (produced > FormatLimits.LogicalBlockBytes)
-                return false;
+            byte* at = start;
+            byte* end = start + stream.Length;
+            uint produced = 0;
+            while (at < end)
+            {
+                uint token = *at++;
+                uint literals = token >> 4;
+                if (literals == RunMark && !AddRun(ref at, end, ref literals))
+                    return false;
+                produced += literals;
+                if (literals > (ulong)(end - at) || produced > FormatLimits.LogicalBlockBytes)
+                    return false;
+                at += literals;
+                if (at == end)
+                    return true;
+                if (end - at < sizeof(ushort))
+                    return false;
+                uint distance = (uint)(at[0] | at[1] << 8);
+                at += sizeof(ushort);
+                uint match = token & RunMark;
+                if (match == RunMark && !AddRun(ref at, end, ref match))
+                    return false;
+                if (distance - 1 >= produced)
+                    return false;
+                produced += match + Lz4MinMatch;
+            }
+
+            return false;
         }
     }
 
-    private static bool AddRun(ReadOnlySpan<byte> s, ref int at, ref int length)
+    private static unsafe bool AddRun(ref byte* at, byte* end, ref uint length)
     {
-        int b;
+        uint more;
         do
         {
-            if (at >= s.Length || length > FormatLimits.LogicalBlockBytes)
+            if (at >= end || length > FormatLimits.LogicalBlockBytes)
                 return false;
-            b = s[at++];
-            length += b;
+            more = *at++;
+            length += more;
         }
-        while (b == 255);
+        while (more == byte.MaxValue);
         return true;
     }
 
