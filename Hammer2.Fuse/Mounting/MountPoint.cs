@@ -123,6 +123,15 @@ internal static class MountPoint
 
     private static DeviceChannel AttachByFusermount(string source, string target, bool allowOther)
     {
+        // fusermount3 opens the device with the rights of its caller, and would only say "Permission denied".
+        var probe = Libc.Open(DeviceChannel.DevicePath, Libc.OpenReadWrite);
+        if (probe < 0)
+        {
+            throw new FuseMountException(
+                $"/dev/fuse cannot be opened: {Libc.LastErrorText()}. Run as root, or let users use it: chmod 666 /dev/fuse.");
+        }
+
+        _ = Libc.Close(probe);
         if (!Libc.TrySocketPair(out var ours, out var theirs))
             throw new FuseMountException($"No socket for {Fusermount}: {Libc.LastErrorText()}.");
         try

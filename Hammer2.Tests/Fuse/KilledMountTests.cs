@@ -1,0 +1,88 @@
+// Proves that a mounting process that dies without a chance to clean up leaves nothing behind: as root and as a plain user.
+// Layers: Fuse, in a child process.
+
+using System.Diagnostics;
+using Hammer2.Fuse;
+
+namespace Hammer2.Tests.Fuse;
+
+[TestClass]
+public sealed class KilledMountTests : KernelTestBase
+{
+    [TestMethod]
+    public void A_killed_process_leaves_no_stale_mount()
+    {
+        using var host = StartHost(asNobody: false);
+        Assert.AreEqual(3 << 20, File.ReadAllBytes(Target + "/file").Length);
+        host.Kill();
+        host.WaitForExit();
+        Assert.IsTrue(Eventually(() => MountInfo.Find(Target) is null), "the mount stays in the table");
+        Assert.IsEmpty(Directory.GetFileSystemEntries(Target));
+    }
+
+    [TestMethod]
+    public void The_watcher_leaves_other_mounts_alone()
+    {
+        using var host = StartHost(asNobody: false);
+        using var other = FuseMount.Mount(new FakeFileSystem(), "other", Directory.CreateDirectory(Target + "-other").FullName, new FuseMountOptions());
+        Assert.AreEqual(0, Run("mount", "-t", "tmpfs", "none", other.Target).Status);
+        host.Kill();
+        Assert.IsTrue(Eventually(() => MountInfo.Find(Target) is null));
+        Assert.AreEqual("tmpfs", MountInfo.Find(other.Target)?.FsType);
+        Assert.AreEqual(0, Run("umount", other.Target).Status);
+        Assert.IsTrue(File.Exists(other.Target + "/file"));
+        other.Unmount();
+        Directory.Delete(other.Target);
+    }
+
+    [TestMethod]
+    public void A_plain_user_mounts_through_fusermount3_and_a_kill_leaves_nothing()
+    {
+        RequireFusermount();
+        Assert.AreEqual(0, Run("chown", "nobody", Target).Status);
+        using var host = StartHost(asNobody: true);
+        var shown = MountInfo.Find(Target);
+        Assert.AreEqual("fuse.hammer2", shown?.FsType);
+        Assert.AreEqual("held", shown?.Source);
+        Assert.IsTrue(shown?.ReadOnly);
+        Assert.AreEqual(0, AsNobody("cat", Target + "/file").Status);
+        host.Kill();
+        Assert.IsTrue(Eventually(() => MountInfo.Find(Target) is null), "the mount stays in the table");
+    }
+
+    [TestMethod]
+    public void A_plain_user_can_end_a_mount_with_fusermount3()
+    {
+        RequireFusermount();
+        Assert.AreEqual(0, Run("chown", "nobody", Target).Status);
+        using var host = StartHost(asNobody: true);
+        Assert.AreEqual(0, AsNobody("fusermount3", "-u", Target).Status);
+        Assert.IsTrue(host.WaitForExit(Deadline), "the session ends by itself");
+        Assert.AreEqual(0, host.ExitCode);
+    }
+
+    private static void RequireFusermount()
+    {
+        if (!File.Exists("/usr/bin/fusermount3") || !File.Exists("/usr/bin/setpriv"))
+            Assert.Inconclusive("SKIPPED: without fusermount3 and setpriv a plain user's mount cannot be tested.");
+        if (OperatingSystem.IsWindows() || !File.GetUnixFileMode("/dev/fuse").HasFlag(UnixFileMode.OtherRead | UnixFileMode.OtherWrite))
+            Assert.Inconclusive("SKIPPED: /dev/fuse is closed to plain users on this machine, so their mounts cannot be tested.");
+    }
+
+    private static (int Status, string Output) AsNobody(params string[] command) =>
+        Run("setpriv", ["--reuid=nobody", "--regid=nogroup", "--clear-groups", .. command]);
+
+    private Process StartHost(bool asNobody)
+    {
+        var assembly = typeof(MountHost).Assembly.Location;
+        string[] command = [Environment.GetEnvironmentVariable("DOTNET_HOST_PATH") ?? "dotnet", "exec", assembly, "--hold-mount", Target];
+        if (asNobody)
+            command = ["setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups", .. command];
+        var start = new ProcessStartInfo(command[0], command[1..]) { RedirectStandardOutput = true, RedirectStandardError = true };
+        start.Environment["DOTNET_CLI_HOME"] = Path.GetTempPath();
+        var host = Process.Start(start)!;
+        if (host.StandardOutput.ReadLine() != "mounted")
+            Assert.Fail("the mounting process failed: " + host.StandardError.ReadToEnd());
+        return host;
+    }
+}
