@@ -55,6 +55,29 @@ internal struct FuseReleaseIn
     [FieldOffset(16)] public ulong LockOwner;
 }
 
+/// <summary>LSEEK request, for holes only: the kernel does the rest of lseek(2) itself.</summary>
+[StructLayout(LayoutKind.Explicit, Size = 24)]
+internal struct FuseLSeekIn
+{
+    /// <summary><see cref="Whence"/>: the next byte that is stored.</summary>
+    public const uint SeekData = 3;
+
+    /// <summary><see cref="Whence"/>: the next byte in a hole; the end of the file is one.</summary>
+    public const uint SeekHole = 4;
+
+    [FieldOffset(0)] public ulong Handle;
+    [FieldOffset(8)] public ulong Offset;
+    [FieldOffset(16)] public uint Whence;
+    [FieldOffset(20)] public uint Padding;
+}
+
+/// <summary>Reply to LSEEK.</summary>
+[StructLayout(LayoutKind.Explicit, Size = 8)]
+internal struct FuseLSeekOut
+{
+    [FieldOffset(0)] public ulong Offset;
+}
+
 /// <summary>ACCESS request.</summary>
 [StructLayout(LayoutKind.Explicit, Size = 8)]
 internal struct FuseAccessIn

@@ -15,11 +15,11 @@ internal sealed class DamageLog(ILogger logger, int distinctMax = 1000)
     private int _distinct;
 
     /// <summary>Reports that something failed. Errors that are answers, not damage, are not logged.</summary>
-    public void Report(string what, Hammer2Error error, string? detail = null)
+    public void Report(string what, Hammer2Exception failure)
     {
-        if (Errno.From(error) != Errno.EIO)
+        if (Errno.From(failure.Error) != Errno.EIO)
             return;
-        var text = detail is null ? $"{what}: {error}" : $"{what}: {detail}";
+        var text = $"Damage: {what}: {failure.Message}";
         if (_distinct > distinctMax || !_reported.TryAdd(text, true))
             return;
         var count = Interlocked.Increment(ref _distinct);

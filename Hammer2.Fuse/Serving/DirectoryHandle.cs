@@ -5,7 +5,7 @@
 // Layers: Engine.
 
 using Hammer2.Engine.Directories;
-using Hammer2.Engine.Inodes;
+using Hammer2.Engine.Pfs;
 
 namespace Hammer2.Fuse.Serving;
 
@@ -18,8 +18,8 @@ internal sealed class DirectoryHandle(Vnode vnode, DirectoryBatch batch)
     /// <summary>The directory.</summary>
     public Vnode Vnode { get; } = vnode;
 
-    /// <summary>Entries read ahead.</summary>
-    public DirectoryBatch Batch { get; } = batch;
+    /// <summary>Entries read ahead. It is of the kind, with or without attributes, that was asked for last.</summary>
+    public DirectoryBatch Batch { get; set; } = batch;
 
     /// <summary>Index of the next entry of the batch.</summary>
     public int Next { get; set; }

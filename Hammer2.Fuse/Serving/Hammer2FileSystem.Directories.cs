@@ -19,23 +19,22 @@ internal sealed partial class Hammer2FileSystem
     private const int BatchesKept = 16;
 
     private readonly HandleTable<DirectoryHandle> _directories = new();
-    private readonly ConcurrentBag<DirectoryBatch> _batches = [];
+    private readonly ConcurrentBag<DirectoryBatch> _plainBatches = [];
+    private readonly ConcurrentBag<DirectoryBatch> _plusBatches = [];
 
     /// <inheritdoc/>
     public int OpenDirectory(ulong node, ref FuseOpenOut opened)
     {
-        var error = _pfs.TryOpen(node, out var vnode);
-        if (error != Hammer2Error.None)
-            return Failed(error, "directory inode", node);
+        var errno = OpenVnode(node, out var vnode);
+        if (errno != 0)
+            return errno;
         if (vnode!.Type != ObjectType.Directory)
         {
             vnode.Dispose();
             return Errno.ENOTDIR;
         }
 
-        if (!_batches.TryTake(out var batch))
-            batch = new DirectoryBatch { WithDots = true };
-        opened.Handle = _directories.Add(new DirectoryHandle(vnode, batch));
+        opened.Handle = _directories.Add(new DirectoryHandle(vnode, TakeBatch(plus: true)));
         opened.Flags = FuseOpenFlags.KeepCache | FuseOpenFlags.CacheDirectory;
         return 0;
     }
@@ -46,8 +45,7 @@ internal sealed partial class Hammer2FileSystem
         if (_directories.Remove(handle) is not { } directory)
             return;
         directory.Vnode.Dispose();
-        if (_batches.Count < BatchesKept)
-            _batches.Add(directory.Batch);
+        GiveBack(directory.Batch);
     }
 
     /// <inheritdoc/>
@@ -67,7 +65,7 @@ internal sealed partial class Hammer2FileSystem
                 directory.HasBatch = false;
                 directory.Damaged = true;
                 // What was already put into the buffer is delivered; the reader meets the damage with its next request.
-                var errno = Failed(exception, "directory inode", directory.Vnode.InodeNumber);
+                var errno = Failed(exception, "listing directory inode", directory.Vnode.InodeNumber);
                 return length > 0 ? 0 : errno;
             }
         }
@@ -105,16 +103,32 @@ internal sealed partial class Hammer2FileSystem
     private void Fetch(DirectoryHandle directory, ulong position, bool plus)
     {
         directory.HasBatch = false;
-        directory.Batch.WithAttributes = plus;
+        if (directory.Batch.WithAttributes != plus)
+        {
+            GiveBack(directory.Batch);
+            directory.Batch = TakeBatch(plus);
+        }
+
         directory.Vnode.ReadDirectory(position, directory.Batch);
         directory.Next = 0;
         directory.Position = position;
         directory.HasBatch = true;
-        foreach (var damage in directory.Batch.Damage)
+        var damage = directory.Batch.Damage;
+        for (var i = 0; i < damage.Count; i++)
         {
             directory.Damaged = true;
-            _damage.Report($"directory inode {directory.Vnode.InodeNumber}", damage.Error, damage.Message);
+            _damage.Report($"listing directory inode {directory.Vnode.InodeNumber}", damage[i]);
         }
+    }
+
+    private DirectoryBatch TakeBatch(bool plus) =>
+        (plus ? _plusBatches : _plainBatches).TryTake(out var batch) ? batch : new DirectoryBatch { WithDots = true, WithAttributes = plus };
+
+    private void GiveBack(DirectoryBatch batch)
+    {
+        var pool = batch.WithAttributes ? _plusBatches : _plainBatches;
+        if (pool.Count < BatchesKept)
+            pool.Add(batch);
     }
 
     private static int Put(in DirectoryRecord record, ReadOnlySpan<byte> name, Span<byte> room)

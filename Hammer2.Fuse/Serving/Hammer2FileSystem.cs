@@ -37,22 +37,31 @@ internal sealed partial class Hammer2FileSystem : IFuseFileSystem
     /// <inheritdoc/>
     public int Lookup(ulong parent, ReadOnlySpan<byte> name, ref FuseEntryOut entry)
     {
-        var error = _pfs.TryLookupInode(parent, name, out var attributes);
-        entry.EntryValidSeconds = _validSeconds;
-        if (error == Hammer2Error.NotFound)
-            return 0;
-        if (error != Hammer2Error.None)
-            return Failed(error, "lookup in directory inode", parent, name);
-        FillEntry(attributes, ref entry);
-        return 0;
+        try
+        {
+            var error = _pfs.TryLookup(parent, name, out var attributes);
+            if (error == Hammer2Error.None)
+            {
+                FillEntry(attributes, ref entry);
+                return 0;
+            }
+
+            // No node and a validity: the kernel remembers that there is no such name.
+            entry.EntryValidSeconds = _validSeconds;
+            return error == Hammer2Error.NotFound ? 0 : Errno.From(error);
+        }
+        catch (Hammer2Exception exception)
+        {
+            return Failed(exception, "looking up a name in directory inode", parent);
+        }
     }
 
     /// <inheritdoc/>
     public int GetAttributes(ulong node, ref FuseAttributesOut attributes)
     {
-        var error = _pfs.TryGetAttributes(node, out var found);
-        if (error != Hammer2Error.None)
-            return Failed(error, "attributes of inode", node);
+        var errno = Attributes(node, out var found);
+        if (errno != 0)
+            return errno;
         attributes.ValidSeconds = _validSeconds;
         AttributeConversion.Fill(found, _owners, ref attributes.Attributes);
         return 0;
@@ -61,9 +70,9 @@ internal sealed partial class Hammer2FileSystem : IFuseFileSystem
     /// <inheritdoc/>
     public int GetStatx(ulong node, ref FuseStatxOut statx)
     {
-        var error = _pfs.TryGetAttributes(node, out var found);
-        if (error != Hammer2Error.None)
-            return Failed(error, "attributes of inode", node);
+        var errno = Attributes(node, out var found);
+        if (errno != 0)
+            return errno;
         statx.ValidSeconds = _validSeconds;
         AttributeConversion.Fill(found, _owners, ref statx.Statx);
         return 0;
@@ -73,18 +82,24 @@ internal sealed partial class Hammer2FileSystem : IFuseFileSystem
     public int ReadLink(ulong node, Span<byte> target, out int length)
     {
         length = 0;
-        var error = _pfs.TryOpen(node, out var vnode);
-        if (error != Hammer2Error.None)
-            return Failed(error, "symlink inode", node);
+        var errno = OpenVnode(node, out var vnode);
+        if (errno != 0)
+            return errno;
         try
         {
             using (vnode)
-                length = vnode!.ReadLink(target);
-            return 0;
+            {
+                var bytes = vnode!.ReadLink();
+                if (bytes.Length > target.Length)
+                    return Errno.ENAMETOOLONG;
+                bytes.CopyTo(target);
+                length = bytes.Length;
+                return 0;
+            }
         }
         catch (Hammer2Exception exception)
         {
-            return Failed(exception, "symlink inode", node);
+            return Failed(exception, "reading symlink inode", node);
         }
     }
 
@@ -93,9 +108,9 @@ internal sealed partial class Hammer2FileSystem : IFuseFileSystem
     {
         if ((flags & AccessModeMask) != 0)
             return Errno.EROFS;
-        var error = _pfs.TryOpen(node, out var vnode);
-        if (error != Hammer2Error.None)
-            return Failed(error, "inode", node);
+        var errno = OpenVnode(node, out var vnode);
+        if (errno != 0)
+            return errno;
         opened.Handle = _files.Add(vnode!);
         opened.Flags = FuseOpenFlags.KeepCache | FuseOpenFlags.NoFlush;
         return 0;
@@ -118,7 +133,29 @@ internal sealed partial class Hammer2FileSystem : IFuseFileSystem
         {
             // Never a part of the range: a short reply means the end of the file to the kernel. It asks again page by
             // page for what the program really wants, so good blocks beside the damaged one stay readable.
-            return Failed(exception, "inode", vnode.InodeNumber);
+            return Failed(exception, "reading inode", vnode.InodeNumber);
+        }
+    }
+
+    /// <inheritdoc/>
+    public int Seek(ulong handle, ulong offset, uint whence, out ulong found)
+    {
+        found = 0;
+        if (_files.Find(handle) is not { } vnode)
+            return Errno.EBADF;
+        if (offset > long.MaxValue || whence is not (FuseLSeekIn.SeekData or FuseLSeekIn.SeekHole))
+            return Errno.EINVAL;
+        try
+        {
+            if (offset >= (ulong)vnode.GetAttributes().Size)
+                return Errno.ENXIO;
+            var at = whence == FuseLSeekIn.SeekData ? vnode.NextData((long)offset) : vnode.NextHole((long)offset);
+            found = (ulong)at.GetValueOrDefault();
+            return at is null ? Errno.ENXIO : 0;
+        }
+        catch (Hammer2Exception exception)
+        {
+            return Failed(exception, "seeking in inode", vnode.InodeNumber);
         }
     }
 
@@ -133,7 +170,7 @@ internal sealed partial class Hammer2FileSystem : IFuseFileSystem
         statistics.FragmentSize = AttributeConversion.BlockBytes;
         statistics.Blocks = (ulong)known.TotalBytes / AttributeConversion.BlockBytes;
         statistics.BlocksFree = (ulong)known.FreeBytes / AttributeConversion.BlockBytes;
-        statistics.BlocksAvailable = (ulong)known.AvailableBytes / AttributeConversion.BlockBytes;
+        statistics.BlocksAvailable = (ulong)known.FreeBytes / AttributeConversion.BlockBytes;
         statistics.Files = (ulong)known.InodeCount;
         statistics.NameLengthMax = NameBytesMax;
         return 0;
@@ -159,21 +196,35 @@ internal sealed partial class Hammer2FileSystem : IFuseFileSystem
         AttributeConversion.Fill(attributes, _owners, ref entry.Attributes);
     }
 
-    private int Failed(Hammer2Error error, string what, ulong inode)
+    private int Attributes(ulong node, out InodeAttributes attributes)
     {
-        _damage.Report($"{what} {inode}", error);
-        return Errno.From(error);
+        try
+        {
+            return Errno.From(_pfs.TryGetAttributes(node, out attributes));
+        }
+        catch (Hammer2Exception exception)
+        {
+            attributes = default;
+            return Failed(exception, "attributes of inode", node);
+        }
     }
 
-    private int Failed(Hammer2Error error, string what, ulong inode, ReadOnlySpan<byte> name)
+    private int OpenVnode(ulong node, out Vnode? vnode)
     {
-        _damage.Report($"{what} {inode}, name \"{System.Text.Encoding.UTF8.GetString(name)}\"", error);
-        return Errno.From(error);
+        try
+        {
+            return Errno.From(_pfs.TryOpen(node, out vnode));
+        }
+        catch (Hammer2Exception exception)
+        {
+            vnode = null;
+            return Failed(exception, "opening inode", node);
+        }
     }
 
     private int Failed(Hammer2Exception exception, string what, ulong inode)
     {
-        _damage.Report($"{what} {inode}", exception.Error, exception.Message);
+        _damage.Report($"{what} {inode}", exception);
         return Errno.From(exception.Error);
     }
 }

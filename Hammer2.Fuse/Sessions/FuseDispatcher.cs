@@ -140,6 +140,8 @@ internal sealed class FuseDispatcher(IFuseFileSystem fileSystem, FuseDispatcherO
             case FuseOpcode.Interrupt:
             case FuseOpcode.NotifyReply:
                 return NoReply;
+            case FuseOpcode.LSeek:
+                return Seek(request, reply, out length);
             case FuseOpcode.Init:
                 return Initialize(request, reply, out length);
             case FuseOpcode.Destroy:
@@ -166,8 +168,8 @@ internal sealed class FuseDispatcher(IFuseFileSystem fileSystem, FuseDispatcherO
             case FuseOpcode.TemporaryFile:
                 return Errno.EROFS;
             default:
-                // Also FLUSH, LSEEK, GETXATTR and LISTXATTR: ENOSYS tells the kernel to stop asking, and it then does the
-                // right thing itself (holes are data, there are no extended attributes, close has nothing to report).
+                // Also FLUSH, GETXATTR and LISTXATTR: ENOSYS tells the kernel to stop asking, and it then does the right
+                // thing itself (there are no extended attributes, close has nothing to report).
                 return Errno.ENOSYS;
         }
     }
@@ -218,6 +220,14 @@ internal sealed class FuseDispatcher(IFuseFileSystem fileSystem, FuseDispatcherO
         else
             fileSystem.ReleaseDirectory(release.Handle);
         return 0;
+    }
+
+    private int Seek(in FuseRequest request, FuseReply reply, out int length)
+    {
+        length = Unsafe.SizeOf<FuseLSeekOut>();
+        return request.TryRead(out FuseLSeekIn seek)
+            ? fileSystem.Seek(seek.Handle, seek.Offset, seek.Whence, out reply.Prepare<FuseLSeekOut>().Offset)
+            : Errno.EINVAL;
     }
 
     private int Initialize(in FuseRequest request, FuseReply reply, out int length)

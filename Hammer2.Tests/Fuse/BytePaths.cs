@@ -35,6 +35,9 @@ internal static unsafe partial class BytePaths
     [LibraryImport("libc", EntryPoint = "pread", SetLastError = true)]
     private static partial nint ReadCall(int descriptor, byte* buffer, nint length, long offset);
 
+    [LibraryImport("libc", EntryPoint = "lseek", SetLastError = true)]
+    private static partial long SeekFileCall(int descriptor, long offset, int whence);
+
     [LibraryImport("libc", EntryPoint = "opendir", SetLastError = true)]
     private static partial nint OpenDirectoryCall(byte* path);
 
@@ -110,6 +113,13 @@ internal static unsafe partial class BytePaths
             var count = ReadCall(descriptor, room, buffer.Length, offset);
             return count >= 0 ? (int)count : -Marshal.GetLastPInvokeError();
         }
+    }
+
+    /// <summary>lseek; negative errno on failure.</summary>
+    public static long Seek(int descriptor, long offset, int whence)
+    {
+        var found = SeekFileCall(descriptor, offset, whence);
+        return found >= 0 ? found : -Marshal.GetLastPInvokeError();
     }
 
     /// <summary>mkdir; negative errno on failure.</summary>

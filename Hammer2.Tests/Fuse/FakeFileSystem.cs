@@ -86,6 +86,12 @@ internal sealed class FakeFileSystem : IFuseFileSystem
         return 0;
     }
 
+    public int Seek(ulong handle, ulong offset, uint whence, out ulong found)
+    {
+        found = 0;
+        return Errno.ENOSYS;
+    }
+
     public void Release(ulong handle) => Interlocked.Decrement(ref _open);
 
     public int OpenDirectory(ulong node, ref FuseOpenOut opened)

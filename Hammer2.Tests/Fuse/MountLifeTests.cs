@@ -8,7 +8,9 @@ using Hammer2.Fuse.Protocol;
 
 namespace Hammer2.Tests.Fuse;
 
+// It counts descriptors of the process.
 [TestClass]
+[DoNotParallelize]
 public sealed class MountLifeTests : KernelTestBase, IDisposable
 {
     private readonly FakeFileSystem _fileSystem = new();

@@ -31,6 +31,8 @@ public sealed class ProtocolLayoutTests
         Check<FuseOpenOut>(16);
         Check<FuseReadIn>(40);
         Check<FuseReleaseIn>(24);
+        Check<FuseLSeekIn>(24);
+        Check<FuseLSeekOut>(8);
         Check<FuseAccessIn>(8);
         Check<FuseDirent>(24);
         Check<FuseDirentPlus>(152);
@@ -80,6 +82,7 @@ public sealed class ProtocolLayoutTests
         Offsets<FuseReadIn>(
             ("Handle", 0), ("Offset", 8), ("Size", 16), ("ReadFlags", 20), ("LockOwner", 24), ("Flags", 32), ("Padding", 36));
         Offsets<FuseReleaseIn>(("Handle", 0), ("Flags", 8), ("ReleaseFlags", 12), ("LockOwner", 16));
+        Offsets<FuseLSeekIn>(("Handle", 0), ("Offset", 8), ("Whence", 16));
         Offsets<FuseAccessIn>(("Mask", 0));
         Offsets<FuseDirent>(("Inode", 0), ("Offset", 8), ("NameLength", 16), ("Type", 20));
         Offsets<FuseDirentPlus>(("Entry", 0), ("Dirent", 128));
