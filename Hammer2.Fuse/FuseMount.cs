@@ -46,7 +46,7 @@ public sealed class FuseMount : IDisposable
         var workers = Math.Clamp(options.Workers ?? FuseSession.DefaultWorkers, 1, WorkersMax);
         _session = new FuseSession(channel, _dispatcher, sizes, workers, _logger);
         _session.Start();
-        _ = _session.Ended.ContinueWith(_ => Finish(), CancellationToken.None, TaskContinuationOptions.None, TaskScheduler.Default);
+        _ = _session.Ended.ContinueWith(_ => Finish(idle: true), CancellationToken.None, TaskContinuationOptions.None, TaskScheduler.Default);
         AwaitStart();
         if (_info is not null && !MountPoint.TryWidenReadAhead(_info, sizes.ReadBytesMax))
             _logger.LogDebug("The readahead window of {Target} stays at the kernel's default.", Target);
@@ -140,15 +140,18 @@ public sealed class FuseMount : IDisposable
                 TryDetach(lazy: true);
             if (!_session.Ended.Wait(s_busyPatience) && _info is not null)
                 MountPoint.TryAbort(_info);
-            if (!_session.Ended.Wait(s_busyPatience))
+            if (_session.Ended.Wait(s_busyPatience))
             {
-                // The connection lives as long as somebody has a file of it open. Its workers stay and answer errors only.
-                _logger.LogWarning("Files of {Target} are still open; using them fails from now on.", Target);
-                if (!_dispatcher.Refuse(s_endDeadline))
-                    _logger.LogError("A request on {Target} does not end.", Target);
+                Finish(idle: true);
+                return;
             }
 
-            Finish();
+            // The connection lives as long as somebody has a file of it open. Its workers stay and answer errors only.
+            _logger.LogWarning("Files of {Target} are still open; using them fails from now on.", Target);
+            var idle = _dispatcher.Refuse(s_endDeadline);
+            if (!idle)
+                _logger.LogError("A request on {Target} does not end.", Target);
+            Finish(idle);
         }
     }
 
@@ -184,14 +187,15 @@ public sealed class FuseMount : IDisposable
     }
 
     // Called by whoever notices the end first; the others wait here, so that nobody returns before the engine is let go.
-    private void Finish()
+    // Handles are closed at once only if no request can be using one.
+    private void Finish(bool idle)
     {
         lock (_finishGate)
         {
             if (!IsMounted)
                 return;
             _watcher?.Dispose();
-            if (_session.Ended.IsCompleted)
+            if (idle)
                 _fileSystem.Dispose();
             else
                 _ = _session.Ended.ContinueWith(_ => _fileSystem.Dispose(), TaskScheduler.Default);

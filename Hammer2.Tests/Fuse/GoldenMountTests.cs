@@ -5,6 +5,7 @@
 using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
+using Hammer2.Engine.Devices;
 using Hammer2.Engine.Pfs;
 using Hammer2.Engine.Volumes;
 using Hammer2.Fuse;
@@ -25,7 +26,7 @@ public sealed class GoldenMountTests : KernelTestBase
     public void The_mount_shows_what_the_manifest_says(string name)
     {
         var image = GoldenImages.Get(name);
-        using var volume = Hammer2Volume.Open(image.Devices);
+        using var volume = OpenVolume(image);
         using var healthy = image.Expect == "partial" ? Hammer2Volume.Open(GoldenImages.Get("damage-base").Devices) : null;
         using var undamaged = healthy?.OpenPfs(image.Label);
         foreach (var (label, entries) in image.Listings())
@@ -159,10 +160,18 @@ public sealed class GoldenMountTests : KernelTestBase
     private static long Listings(FuseMount mount) =>
         mount.RequestsOf(FuseOpcode.ReadDirectory) + mount.RequestsOf(FuseOpcode.ReadDirectoryPlus);
 
+    internal static Hammer2Volume OpenVolume(GoldenImage image)
+    {
+        if (!image.Manifest.TryGetProperty("partitions", out _))
+            return Hammer2Volume.Open(image.Devices);
+        var partition = PartitionScanner.Scan(image.Devices[0]).Single(entry => entry.IsHammer2);
+        return Hammer2Volume.Open([new PartitionWindow(image.Devices[0], partition.Offset, partition.Length, image.Name)]);
+    }
+
     private static Hammer2Volume Open(string name, out PfsMount pfs)
     {
         var image = GoldenImages.Get(name);
-        var volume = Hammer2Volume.Open(image.Devices);
+        var volume = OpenVolume(image);
         pfs = volume.OpenPfs(image.Label);
         return volume;
     }

@@ -2,6 +2,7 @@
 // Layers: Fuse, in a child process.
 
 using System.Diagnostics;
+using System.Globalization;
 using Hammer2.Fuse;
 
 namespace Hammer2.Tests.Fuse;
@@ -9,6 +10,8 @@ namespace Hammer2.Tests.Fuse;
 [TestClass]
 public sealed class KilledMountTests : KernelTestBase
 {
+    private int _watcher;
+
     [TestMethod]
     public void A_killed_process_leaves_no_stale_mount()
     {
@@ -43,11 +46,42 @@ public sealed class KilledMountTests : KernelTestBase
         using var host = StartHost(asNobody: true);
         var shown = MountInfo.Find(Target);
         Assert.AreEqual("fuse.hammer2", shown?.FsType);
-        Assert.AreEqual("held", shown?.Source);
+        Assert.AreEqual(MountHost.Source, shown?.Source);
         Assert.IsTrue(shown?.ReadOnly);
         Assert.AreEqual(0, AsNobody("cat", Target + "/file").Status);
         host.Kill();
         Assert.IsTrue(Eventually(() => MountInfo.Find(Target) is null), "the mount stays in the table");
+    }
+
+    [TestMethod]
+    public void A_mount_whose_process_and_watcher_died_can_be_detached()
+    {
+        using var host = StartHost(asNobody: false);
+        Assert.AreEqual(0, Run("kill", "-9", $"{_watcher}").Status);
+        host.Kill();
+        host.WaitForExit();
+        Assert.AreEqual(MountHost.Source, MountInfo.Find(Target)?.Source, "nobody is left to clean up");
+        var refusal = Assert.ThrowsExactly<FuseMountException>(
+            () => FuseMount.Mount(new FakeFileSystem(), "again", Target, new FuseMountOptions()));
+        Assert.Contains("umount -l", refusal.Message);
+        FuseMount.UnmountTarget(Target);
+        Assert.IsNull(MountInfo.Find(Target));
+    }
+
+    [TestMethod]
+    public void A_plain_user_unmounts_although_a_file_is_open()
+    {
+        RequireFusermount();
+        Assert.AreEqual(0, Run("chown", "nobody", Target).Status);
+        using var host = StartHost(asNobody: true);
+        string[] command = ["--reuid=nobody", "--regid=nogroup", "--clear-groups", "sh", "-c", "exec 3<\"$1/file\"; echo open; sleep 1000", "sh", Target];
+        using var holder = Process.Start(new ProcessStartInfo("setpriv", command) { RedirectStandardOutput = true })!;
+        Assert.AreEqual("open", holder.StandardOutput.ReadLine());
+        host.StandardInput.WriteLine("unmount");
+        Assert.IsTrue(host.WaitForExit(Deadline));
+        Assert.AreEqual(0, host.ExitCode);
+        Assert.IsNull(MountInfo.Find(Target));
+        holder.Kill(entireProcessTree: true);
     }
 
     [TestMethod]
@@ -78,11 +112,16 @@ public sealed class KilledMountTests : KernelTestBase
         string[] command = [Environment.GetEnvironmentVariable("DOTNET_HOST_PATH") ?? "dotnet", "exec", assembly, "--hold-mount", Target];
         if (asNobody)
             command = ["setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups", .. command];
-        var start = new ProcessStartInfo(command[0], command[1..]) { RedirectStandardOutput = true, RedirectStandardError = true };
+        var start = new ProcessStartInfo(command[0], command[1..]) 
+        {
+            RedirectStandardInput = true, RedirectStandardOutput = true, RedirectStandardError = true,
+        };
         start.Environment["DOTNET_CLI_HOME"] = Path.GetTempPath();
         var host = Process.Start(start)!;
-        if (host.StandardOutput.ReadLine() != "mounted")
-            Assert.Fail("the mounting process failed: " + host.StandardError.ReadToEnd());
+        var greeting = host.StandardOutput.ReadLine()?.Split(' ');
+        if (greeting is not ["mounted", var watcher])
+            throw new AssertFailedException("the mounting process failed: " + host.StandardError.ReadToEnd());
+        _watcher = int.Parse(watcher, CultureInfo.InvariantCulture);
         return host;
     }
 }

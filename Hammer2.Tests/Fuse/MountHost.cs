@@ -8,6 +8,9 @@ namespace Hammer2.Tests.Fuse;
 
 internal static class MountHost
 {
+    /// <summary>What the mount table shows; with everything that needs care on its way there.</summary>
+    public const string Source = @"held a,b\c";
+
     private static int Main(string[] arguments)
     {
         if (arguments is not ["--hold-mount", var target])
@@ -16,9 +19,16 @@ internal static class MountHost
             return 2;
         }
 
-        using var mount = FuseMount.Mount(new FakeFileSystem(), "held", target, new FuseMountOptions());
-        Console.WriteLine("mounted");
-        mount.WaitForUnmount(CancellationToken.None);
+        using var mount = FuseMount.Mount(new FakeFileSystem(), Source, target, new FuseMountOptions());
+        Console.WriteLine($"mounted {mount.WatcherProcessId}");
+        using var unmount = new CancellationTokenSource();
+        _ = Task.Run(() =>
+        {
+            // A line from the test asks for an orderly end.
+            if (Console.In.ReadLine() is not null)
+                unmount.Cancel();
+        });
+        mount.WaitForUnmount(unmount.Token);
         return 0;
     }
 }

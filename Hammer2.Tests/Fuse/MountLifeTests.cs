@@ -124,6 +124,23 @@ public sealed class MountLifeTests : KernelTestBase, IDisposable
     }
 
     [TestMethod]
+    public void A_request_under_way_ends_before_the_filesystem_is_let_go()
+    {
+        var mount = Start();
+        var descriptor = BytePaths.Open(At("slow"));
+        var read = Task.Run(() => BytePaths.Read(descriptor, new byte[4096], 0));
+        Assert.IsTrue(_fileSystem.SlowArrived.Wait(Deadline));
+        var unmount = Task.Run(mount.Unmount);
+        Assert.IsTrue(read.Wait(Deadline), "the reader does not wait for the slow filesystem");
+        Assert.IsLessThan(0, read.Result);
+        Assert.IsFalse(_fileSystem.Disposed, "a request is still under way");
+        _fileSystem.Gate.Set();
+        Assert.IsTrue(unmount.Wait(Deadline));
+        Assert.IsTrue(_fileSystem.Disposed);
+        BytePaths.Close(descriptor);
+    }
+
+    [TestMethod]
     public void A_file_system_unmounted_lazily_from_outside_serves_its_open_files_and_then_ends()
     {
         using var mount = Start();
