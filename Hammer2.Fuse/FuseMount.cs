@@ -46,7 +46,7 @@ public sealed class FuseMount : IDisposable
         var workers = Math.Clamp(options.Workers ?? FuseSession.DefaultWorkers, 1, WorkersMax);
         _session = new FuseSession(channel, _dispatcher, sizes, workers, _logger);
         _session.Start();
-        _ = _session.Ended.ContinueWith(_ => Finish(idle: true), CancellationToken.None, TaskContinuationOptions.None, TaskScheduler.Default);
+        _ = _session.Ended.ContinueWith(_ => Finish(idle: true), TaskScheduler.Default);
         AwaitStart();
         if (_info is not null && !MountPoint.TryWidenReadAhead(_info, sizes.ReadBytesMax))
             _logger.LogDebug("The readahead window of {Target} stays at the kernel's default.", Target);
@@ -166,7 +166,8 @@ public sealed class FuseMount : IDisposable
         if (Task.WaitAny([_dispatcher.Initialized, _session.Ended], s_startDeadline) == 0)
             return;
         Unmount();
-        throw new FuseMountException($"The kernel did not start the mount on {Target}. See the log; Linux 5.4 or later is needed.");
+        throw new FuseMountException(
+            $"The kernel did not start the mount on {Target}. See the log; Linux 5.4 or later is needed.");
     }
 
     // True if the mount is gone from the mount table. Only a mount of our own device number is touched.
@@ -179,7 +180,7 @@ public sealed class FuseMount : IDisposable
             return true;
         if (mounts.FindLast(mount => mount.Target == ours.Target) != ours)
         {
-            _logger.LogWarning("Something else is mounted over {Target}; the mount below it stays, without its contents.", ours.Target);
+            _logger.LogWarning("Something else is mounted over {Target}; ours stays below it, without its contents.", ours.Target);
             return false;
         }
 

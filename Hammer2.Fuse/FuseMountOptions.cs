@@ -12,7 +12,9 @@ public sealed record FuseMountOptions
     /// <summary>What the mount table shows as the source: the volume. Null: the label of the PFS.</summary>
     public string? Source { get; init; }
 
-    /// <summary>Whether other users may enter. Null: yes if mounted by root, else no (needs user_allow_other in /etc/fuse.conf).</summary>
+    /// <summary>
+    /// Whether other users may enter. Null: yes if mounted by root, else no (needs user_allow_other in /etc/fuse.conf).
+    /// </summary>
     public bool? AllowOther { get; init; }
 
     /// <summary>Shows this owner for everything instead of the owners on the medium.</summary>
@@ -21,7 +23,9 @@ public sealed record FuseMountOptions
     /// <summary>Shows this group for everything instead of the groups on the medium.</summary>
     public uint? Gid { get; init; }
 
-    /// <summary>How long the kernel may keep names and attributes. Nobody else changes a mounted volume, so this is long.</summary>
+    /// <summary>
+    /// How long the kernel may keep names and attributes. Nobody else changes a mounted volume, so this is long.
+    /// </summary>
     public TimeSpan CacheTime { get; init; } = TimeSpan.FromHours(1);
 
     /// <summary>Worker threads, 1 to 64. Null: the number of processors and two, at most 16.</summary>

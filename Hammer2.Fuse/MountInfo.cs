@@ -1,5 +1,6 @@
 // What this is: a line of /proc/self/mountinfo, decoded.
-// Invariants: octal escapes (space, tab, newline, backslash, hash) are undone in every text; lines that do not parse are left out.
+// Invariants: octal escapes (space, tab, newline, backslash, hash) are undone in every text; lines that do not parse
+// are left out.
 // Layers: the proc filesystem only.
 
 using System.Globalization;
@@ -55,7 +56,9 @@ public sealed record MountInfo(string Source, string Target, string FsType, bool
         return true;
     }
 
-    /// <summary>Turns <c>\040</c> into a space, and so on. Escapes stand for bytes, so the text is decoded again as UTF-8.</summary>
+    /// <summary>
+    /// Turns <c>\040</c> into a space, and so on. Escapes stand for bytes, so the text is decoded again as UTF-8.
+    /// </summary>
     internal static string Unescape(string text)
     {
         if (!text.Contains('\\', StringComparison.Ordinal))

@@ -43,7 +43,7 @@ internal static class MountPoint
         if (MountInfo.Find(real) is { FsType: FsType } mounted)
         {
             throw new FuseMountException(
-                $"{real} is already mounted ({mounted.Source}). Unmount it first (umount -l if its program died), or choose another.");
+                $"{real} is already mounted ({mounted.Source}). Unmount it first; if its program died: umount -l {real}");
         }
 
         if (!Directory.Exists(real))
@@ -67,7 +67,9 @@ internal static class MountPoint
         return Libc.Unmount(target, flags) == 0 ? null : Libc.LastErrorText();
     }
 
-    /// <summary>Ends a connection by its device number, if this system lets us: open files of the mount fail from then on.</summary>
+    /// <summary>
+    /// Ends a connection by its device number, if this system lets us: open files of the mount fail from then on.
+    /// </summary>
     public static bool TryAbort(MountInfo mount)
     {
         if (mount.DeviceMinor is not { } minor)
@@ -103,9 +105,8 @@ internal static class MountPoint
         if (descriptor < 0)
             throw new FuseMountException($"/dev/fuse cannot be opened: {Libc.LastErrorText()}. Is the FUSE module loaded?");
         var options = string.Create(CultureInfo.InvariantCulture,
-            $"fd={descriptor},rootmode=40000,user_id={Libc.EffectiveUserId()},group_id={Libc.EffectiveGroupId()},default_permissions");
-        if (allowOther)
-            options += ",allow_other";
+            $"fd={descriptor},rootmode=40000,user_id={Libc.EffectiveUserId()},group_id={Libc.EffectiveGroupId()}");
+        options += ",default_permissions" + (allowOther ? ",allow_other" : "");
         const ulong Flags = Libc.MountReadOnly | Libc.MountNoSuid | Libc.MountNoDev;
         if (Libc.Mount(source, target, FsType, Flags, options) == 0)
             return new DeviceChannel(descriptor);
@@ -138,7 +139,8 @@ internal static class MountPoint
         {
             // A comma would end the option; fusermount3 undoes the backslash.
             var name = source.Replace("\\", "\\\\", StringComparison.Ordinal).Replace(",", "\\,", StringComparison.Ordinal);
-            var options = $"ro,nosuid,nodev,default_permissions,subtype=hammer2,fsname={name}" + (allowOther ? ",allow_other" : "");
+            var access = allowOther ? "default_permissions,allow_other" : "default_permissions";
+            var options = $"ro,nosuid,nodev,{access},subtype=hammer2,fsname={name}";
             if (!Libc.TryMakeInheritable(theirs))
                 throw new FuseMountException($"No socket for {Fusermount}: {Libc.LastErrorText()}.");
             if (RunFusermount(["-o", options, "--", target], theirs) is { } reason)

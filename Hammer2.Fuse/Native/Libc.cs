@@ -101,7 +101,9 @@ internal static unsafe partial class Libc
     /// <summary>Lets the next child inherit a descriptor.</summary>
     public static bool TryMakeInheritable(int descriptor) => FileControl(descriptor, SetDescriptorFlags, 0) == 0;
 
-    /// <summary>Takes one descriptor that the peer passed (SCM_RIGHTS), close-on-exec; -1 if the peer closed without one.</summary>
+    /// <summary>
+    /// Takes one descriptor that the peer passed (SCM_RIGHTS), close-on-exec; -1 if the peer closed without one.
+    /// </summary>
     public static int ReceiveDescriptor(int socket)
     {
         byte data;

@@ -99,7 +99,9 @@ internal struct FuseDirent
     [FieldOffset(20)] public uint Type;
 }
 
-/// <summary>A record of a READDIRPLUS reply; the name follows, padded to 8 bytes. An entry with node id 0 gives the name only.</summary>
+/// <summary>
+/// A record of a READDIRPLUS reply; the name follows, padded to 8 bytes. An entry with node id 0 gives the name only.
+/// </summary>
 [StructLayout(LayoutKind.Explicit, Size = 152)]
 internal struct FuseDirentPlus
 {

@@ -1,6 +1,7 @@
 // What this is: an open directory: its vnode and the batch of entries that the last request did not use up.
 // Invariants: used under its own lock; Next is the index of the first entry of the batch that was not delivered, and
-// Position the cookie a reader that simply goes on will send. Damage seen since the start of the listing is remembered, so that the
+// Position the cookie a reader that simply goes on will send. Damage seen since the start of the listing is remembered,
+// so that the
 // listing ends with an error and not as if it were complete.
 // Layers: Engine.
 

@@ -122,7 +122,9 @@ internal sealed partial class Hammer2FileSystem
     }
 
     private DirectoryBatch TakeBatch(bool plus) =>
-        (plus ? _plusBatches : _plainBatches).TryTake(out var batch) ? batch : new DirectoryBatch { WithDots = true, WithAttributes = plus };
+        (plus ? _plusBatches : _plainBatches).TryTake(out var batch)
+            ? batch
+            : new DirectoryBatch { WithDots = true, WithAttributes = plus };
 
     private void GiveBack(DirectoryBatch batch)
     {

@@ -65,7 +65,7 @@ internal sealed class FuseDispatcher(IFuseFileSystem fileSystem, FuseDispatcherO
         {
             errno = _refusing ? Refusal(request.Header.Opcode) : Route(request, reply, out length);
         }
-        catch (Exception exception) when (exception is not OutOfMemoryException)
+        catch (Exception exception)
         {
             logger.LogError(exception, "FUSE request {Opcode} of node {Node} failed: {Message}",
                 request.Header.Opcode, request.Header.NodeId, exception.Message);

@@ -26,7 +26,8 @@ internal sealed class FuseSession
     private int _running;
 
     /// <summary>Prepares a session over one open channel, which it owns from now on.</summary>
-    public FuseSession(IFuseChannel channel, FuseDispatcher dispatcher, FuseDispatcherOptions options, int workers, ILogger logger)
+    public FuseSession(
+        IFuseChannel channel, FuseDispatcher dispatcher, FuseDispatcherOptions options, int workers, ILogger logger)
     {
         _first = channel;
         _channels = [channel];
@@ -39,7 +40,10 @@ internal sealed class FuseSession
     /// <summary>Completes when the kernel has ended the connection and no worker runs any more.</summary>
     public Task Ended => _ended.Task;
 
-    /// <summary>The number of workers a machine gets unless told otherwise: a few more than processors, since some wait for disks.</summary>
+    /// <summary>
+    /// The number of workers a machine gets unless told otherwise: a few more than processors, since some wait for
+    /// disks.
+    /// </summary>
     public static int DefaultWorkers => Math.Clamp(Environment.ProcessorCount + 2, 2, 16);
 
     /// <summary>Starts the workers. To be called once the connection is mounted: only then can it be cloned.</summary>
@@ -99,7 +103,7 @@ internal sealed class FuseSession
             var sent = channel.Send(message);
             // ENOENT: whoever asked was killed meanwhile. ENODEV shows again, and is dealt with, at the next receive.
             if (sent < 0 && -sent is not (Errno.ENOENT or Errno.ENODEV or Errno.ECONNABORTED or Errno.EINTR))
-                _logger.LogError("A FUSE reply of {Length} bytes was refused: {Reason}", message.Length, Marshal.GetPInvokeErrorMessage(-sent));
+                _logger.LogError("A FUSE reply was refused: {Reason}", Marshal.GetPInvokeErrorMessage(-sent));
         }
     }
 

@@ -13,6 +13,9 @@ internal interface IFuseChannel : IDisposable
     /// <summary>Sends one whole reply. Returns 0 or a negative errno (-ENOENT: nobody waits for it any more).</summary>
     int Send(ReadOnlySpan<byte> reply);
 
-    /// <summary>Another end of the same connection for another worker, or null if there can be none: then workers share this one.</summary>
+    /// <summary>
+    /// Another end of the same connection for another worker, or null if there can be none: then workers share this
+    /// one.
+    /// </summary>
     IFuseChannel? TryClone();
 }

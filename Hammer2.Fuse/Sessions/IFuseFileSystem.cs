@@ -28,7 +28,9 @@ internal interface IFuseFileSystem : IDisposable
     /// <summary>Reads from an open file; fewer bytes than asked for mean its end.</summary>
     int Read(ulong handle, ulong offset, Span<byte> buffer, out int length);
 
-    /// <summary>Finds the next data (<see cref="FuseLSeekIn.SeekData"/>) or hole of an open file; ENXIO if there is none.</summary>
+    /// <summary>
+    /// Finds the next data (<see cref="FuseLSeekIn.SeekData"/>) or hole of an open file; ENXIO if there is none.
+    /// </summary>
     int Seek(ulong handle, ulong offset, uint whence, out ulong found);
 
     /// <summary>Closes a file.</summary>

@@ -1,4 +1,5 @@
-// Proves that requests of the steady state allocate nothing on the managed heap, from the bytes of the request to those of the reply.
+// Proves that requests of the steady state allocate nothing on the managed heap, from the bytes of the request to those
+// of the reply.
 // A LOOKUP opens its directory inside the engine, which costs a few small objects.
 // Layers: Fuse.Sessions and Fuse.Serving over the engine, without a kernel.
 

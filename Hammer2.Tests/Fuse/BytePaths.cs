@@ -1,4 +1,5 @@
-// System calls of the tests over paths as bytes: names on a HAMMER2 volume need not be valid UTF-8, which .NET's file API cannot express.
+// System calls of the tests over paths as bytes: names on a HAMMER2 volume need not be valid UTF-8, which .NET's file
+// API cannot express.
 // Layers: libc only.
 
 using System.Runtime.InteropServices;

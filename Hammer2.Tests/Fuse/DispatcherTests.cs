@@ -6,7 +6,9 @@ using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using Hammer2.Fuse;
 using Hammer2.Fuse.Protocol;
+using Hammer2.Fuse.Serving;
 using Hammer2.Fuse.Sessions;
+using Hammer2.Tests.Images;
 using Microsoft.Extensions.Logging.Abstractions;
 
 namespace Hammer2.Tests.Fuse;
@@ -190,6 +192,34 @@ public sealed class DispatcherTests : IDisposable
             Assert.AreEqual((uint)answer.Length, BinaryPrimitives.ReadUInt32LittleEndian(answer), $"seed {Seed}, round {round}, {opcode}");
             Assert.AreEqual(77ul, BinaryPrimitives.ReadUInt64LittleEndian(answer[8..]), $"seed {Seed}, round {round}, {opcode}");
         }
+    }
+
+    [TestMethod]
+    public void Random_messages_never_break_the_engine_behind_it()
+    {
+        const int Seed = 977;
+        var random = new Random(Seed);
+        var image = GoldenImages.Get("names");
+        using var volume = GoldenMountTests.OpenVolume(image);
+        using var pfs = volume.OpenPfs(image.Label);
+        using var fileSystem = new Hammer2FileSystem(pfs, default, TimeSpan.Zero, NullLogger.Instance);
+        var dispatcher = new FuseDispatcher(fileSystem, new FuseDispatcherOptions(), NullLogger.Instance);
+        var nodes = image.Manifest.GetProperty("entries").EnumerateArray().Select(e => e.GetProperty("inum").GetUInt64()).ToArray();
+        for (var round = 0; round < 30_000; round++)
+        {
+            var body = new byte[random.Next(0, 64)];
+            random.NextBytes(body);
+            // Small handles exist once something was opened; read-only flags let opening succeed.
+            if (body.Length >= 8)
+                BinaryPrimitives.WriteUInt64LittleEndian(body, (ulong)random.Next(0, 40) << 2);
+            var node = random.Next(8) == 0 ? (ulong)random.NextInt64() : nodes[random.Next(nodes.Length)];
+            var answer = dispatcher.Dispatch(Request((FuseOpcode)random.Next(0, 54), node, body), _reply);
+            if (!answer.IsEmpty)
+                Assert.AreEqual((uint)answer.Length, BinaryPrimitives.ReadUInt32LittleEndian(answer), $"seed {Seed}, round {round}");
+        }
+
+        fileSystem.Dispose();
+        Assert.AreEqual(0, pfs.OpenInodes, "every vnode is closed");
     }
 
     [TestMethod]

@@ -1,4 +1,5 @@
-// Proves that what a real kernel shows of every golden image is what its manifest says, whole or damaged, and how fast paths behave:
+// Proves that what a real kernel shows of every golden image is what its manifest says, whole or damaged, and how fast
+// paths behave:
 // nothing allocated per request, nothing asked twice, parallel readers right.
 // Layers: Fuse and Engine under a real kernel.
 
@@ -19,7 +20,7 @@ namespace Hammer2.Tests.Fuse;
 public sealed class GoldenMountTests : KernelTestBase
 {
     public static IEnumerable<object[]> Mountable =>
-        GoldenImages.Names.Where(name => GoldenImages.Get(name).Expect is "ok" or "partial").Select(name => new object[] { name });
+        GoldenImages.Names.Where(name => GoldenImages.Get(name).Expect is "ok" or "partial").Select(object[] (name) => [name]);
 
     [TestMethod]
     [DynamicData(nameof(Mountable))]
@@ -64,7 +65,8 @@ public sealed class GoldenMountTests : KernelTestBase
             Assert.AreEqual(0, BytePaths.List(path, out var straight));
             Assert.AreEqual(0, BytePaths.List(path, out var seeking, seekEveryTime: true));
             CollectionAssert.AreEqual(
-                straight.ConvertAll(entry => Convert.ToHexString(entry.Name)), seeking.ConvertAll(entry => Convert.ToHexString(entry.Name)));
+                straight.ConvertAll(entry => Convert.ToHexString(entry.Name)),
+                seeking.ConvertAll(entry => Convert.ToHexString(entry.Name)));
         }
     }
 
@@ -184,7 +186,8 @@ public sealed class GoldenMountTests : KernelTestBase
 
         public bool IsEnabled(LogLevel logLevel) => logLevel >= LogLevel.Warning;
 
-        public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
+        public void Log<TState>(
+            LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
         {
             if (!IsEnabled(logLevel))
                 return;

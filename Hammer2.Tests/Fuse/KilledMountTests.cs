@@ -27,7 +27,8 @@ public sealed class KilledMountTests : KernelTestBase
     public void The_watcher_leaves_other_mounts_alone()
     {
         using var host = StartHost(asNobody: false);
-        using var other = FuseMount.Mount(new FakeFileSystem(), "other", Directory.CreateDirectory(Target + "-other").FullName, new FuseMountOptions());
+        var beside = Directory.CreateDirectory(Target + "-other").FullName;
+        using var other = FuseMount.Mount(new FakeFileSystem(), "other", beside, new FuseMountOptions());
         Assert.AreEqual(0, Run("mount", "-t", "tmpfs", "none", other.Target).Status);
         host.Kill();
         Assert.IsTrue(Eventually(() => MountInfo.Find(Target) is null));
@@ -74,7 +75,8 @@ public sealed class KilledMountTests : KernelTestBase
         RequireFusermount();
         Assert.AreEqual(0, Run("chown", "nobody", Target).Status);
         using var host = StartHost(asNobody: true);
-        string[] command = ["--reuid=nobody", "--regid=nogroup", "--clear-groups", "sh", "-c", "exec 3<\"$1/file\"; echo open; sleep 1000", "sh", Target];
+        const string Script = "exec 3<\"$1/file\"; echo open; sleep 1000";
+        string[] command = ["--reuid=nobody", "--regid=nogroup", "--clear-groups", "sh", "-c", Script, "sh", Target];
         using var holder = Process.Start(new ProcessStartInfo("setpriv", command) { RedirectStandardOutput = true })!;
         Assert.AreEqual("open", holder.StandardOutput.ReadLine());
         host.StandardInput.WriteLine("unmount");
@@ -99,7 +101,8 @@ public sealed class KilledMountTests : KernelTestBase
     {
         if (!File.Exists("/usr/bin/fusermount3") || !File.Exists("/usr/bin/setpriv"))
             Assert.Inconclusive("SKIPPED: without fusermount3 and setpriv a plain user's mount cannot be tested.");
-        if (OperatingSystem.IsWindows() || !File.GetUnixFileMode("/dev/fuse").HasFlag(UnixFileMode.OtherRead | UnixFileMode.OtherWrite))
+        const UnixFileMode Needed = UnixFileMode.OtherRead | UnixFileMode.OtherWrite;
+        if (OperatingSystem.IsWindows() || !File.GetUnixFileMode("/dev/fuse").HasFlag(Needed))
             Assert.Inconclusive("SKIPPED: /dev/fuse is closed to plain users on this machine, so their mounts cannot be tested.");
     }
 
@@ -109,7 +112,8 @@ public sealed class KilledMountTests : KernelTestBase
     private Process StartHost(bool asNobody)
     {
         var assembly = typeof(MountHost).Assembly.Location;
-        string[] command = [Environment.GetEnvironmentVariable("DOTNET_HOST_PATH") ?? "dotnet", "exec", assembly, "--hold-mount", Target];
+        var dotnet = Environment.GetEnvironmentVariable("DOTNET_HOST_PATH") ?? "dotnet";
+        string[] command = [dotnet, "exec", assembly, "--hold-mount", Target];
         if (asNobody)
             command = ["setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups", .. command];
         var start = new ProcessStartInfo(command[0], command[1..]) 

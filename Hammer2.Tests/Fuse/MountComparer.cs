@@ -221,7 +221,8 @@ internal sealed class MountComparer(string target, PfsMount? undamaged)
             var offset = extent.GetProperty("offset").GetInt64();
             var length = extent.GetProperty("length").GetInt64();
             Same(key, $"sha256 at {offset}", extent.GetProperty("sha256").GetString(), Hash(key, descriptor, offset, length));
-            // Stored blocks are 64 KiB: the next one begins with the block of the extent, unless that is the block of the last one.
+            // Stored blocks are 64 KiB: the next one begins with the block of the extent, unless that is the block of the last
+            // one.
             var from = (end + BlockBytes - 1) & ~(BlockBytes - 1);
             if (from <= offset)
                 Same(key, $"SEEK_DATA from {from}", Math.Max(from, offset & ~(BlockBytes - 1)), BytePaths.Seek(descriptor, from, SeekData));
