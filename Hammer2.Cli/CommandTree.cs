@@ -3,6 +3,7 @@
 using System.CommandLine;
 using System.CommandLine.Help;
 using System.CommandLine.Invocation;
+using System.CommandLine.Parsing;
 using Hammer2.Cli.Verbs;
 
 namespace Hammer2.Cli;
@@ -33,6 +34,20 @@ internal static class CommandTree
         NameBlockHashVerb.Create(), VerifyVerb.Create(), ManifestVerb.Create(), DemoVerb.Create(), CompletionVerb.Create(),
         VersionVerb.Create(),
     ];
+
+    /// <summary>A mistyped option that was taken for an argument; names that begin with '-' come after '--'.</summary>
+    public static void RefuseUnknownOptions(ParseResult parsed)
+    {
+        Token? dashes = parsed.Tokens.FirstOrDefault(static token => token.Type == TokenType.DoubleDash);
+        if (dashes is not null)
+            return;
+        string verb = parsed.CommandResult.Command.Name;
+        Token? option = parsed.CommandResult.Command.Arguments
+            .SelectMany(argument => parsed.GetResult(argument)?.Tokens ?? [])
+            .FirstOrDefault(static token => token.Value.Length > 1 && token.Value[0] == '-');
+        if (option is not null)
+            throw CliException.Usage($"{verb} has no option '{option.Value}'; a name that begins with '-' comes after '--'; see 'hammer2 {verb} --help'");
+    }
 
     /// <summary>The first parse error as one line, with the verb that was meant when it is guessable.</summary>
     public static string ExplainErrors(ParseResult parsed)

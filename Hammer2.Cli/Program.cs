@@ -67,6 +67,7 @@ internal static class Program
             return InvokeBuiltIn(parsed, terminal);
         if (parsed.Errors.Count > 0 || parsed.CommandResult.Command is not VerbCommand { Body: { } body })
             throw CliException.Usage(CommandTree.ExplainErrors(parsed));
+        CommandTree.RefuseUnknownOptions(parsed);
         bool json = parsed.GetValue(GlobalOptions.Json);
         using Logger log = CreateLog(terminal, verbose, parsed.CommandResult.Command.Name);
         using var loggers = new SerilogLoggerFactory(log);

@@ -65,7 +65,7 @@ internal sealed class ResultWriter(Terminal terminal, bool json)
             writer.WriteStartObject();
             WriteProperties(writer, result.Head);
             if (result.ItemsName is not null)
-                WriteItems(writer, result.ItemsName, items, any);
+                WriteItems(writer, buffered, result.ItemsName, items, any);
             if (result.Tail() is { } tail)
                 WriteProperties(writer, tail);
             writer.WritePropertyName("failures");
@@ -77,13 +77,20 @@ internal sealed class ResultWriter(Terminal terminal, bool json)
         buffered.Flush();
     }
 
-    private void WriteItems(Utf8JsonWriter writer, string name, IEnumerator<ITextShape> items, bool any)
+    private void WriteItems(Utf8JsonWriter writer, Stream output, string name, IEnumerator<ITextShape> items, bool any)
     {
         writer.WriteStartArray(name);
         for (; any; any = items.MoveNext())
         {
             terminal.Stop.ThrowIfCancellationRequested();
-            if (items.Current is TextLine)
+            if (items.Current is Pause pause)
+            {
+                writer.Flush();
+                output.Flush();
+                pause.Action();
+            }
+
+            if (items.Current is TextLine or Pause)
                 continue;
             JsonSerializer.Serialize(writer, items.Current, items.Current.GetType(), Shapes);
             if (writer.BytesPending > FlushEveryBytes)

@@ -37,6 +37,16 @@ internal sealed record TextLine(string Text) : ITextShape
     public void WriteText(TextOutput output) => output.Line(Text);
 }
 
+/// <summary>Not printed: everything before it is brought out, then the action runs, however long it takes.</summary>
+internal sealed record Pause(Action Action) : ITextShape
+{
+    public void WriteText(TextOutput output)
+    {
+        output.Flush();
+        Action();
+    }
+}
+
 /// <summary>An empty head: the result is its items.</summary>
 internal sealed record NoHead : ITextShape
 {

@@ -42,7 +42,7 @@ internal static class DemoVerb
                 yield return new TextLine("");
                 using (ResolvedPath root = new PathResolver(image.Pfs).Resolve("/", followLast: true))
                 {
-                    foreach (TreeLine line in TreeVerb.Lines(image, context, root.ToEntry(), 2, directoriesOnly: false, failures, sums))
+                    foreach (TreeLine line in TreeVerb.Lines(image, context, root.ToEntry(), 1, directoriesOnly: false, failures, sums))
                         yield return line;
                 }
 
@@ -52,7 +52,7 @@ internal static class DemoVerb
                 foreach (string line in mount.ListThroughSystem())
                     yield return new TextLine(line);
                 if (stay)
-                    mount.Stay(context);
+                    yield return new Pause(() => mount.Stay(context));
             }
             finally
             {

@@ -68,7 +68,7 @@ internal static class GetVerb
     private static string Target(TreeEntry entry, string dest, CopyOptions options)
     {
         string root = Path.GetFullPath(Path.TrimEndingDirectorySeparator(dest));
-        if (new DirectoryInfo(root).ResolveLinkTarget(returnFinalTarget: true) is DirectoryInfo { Exists: true } linked)
+        if (Directory.Exists(root) && new DirectoryInfo(root).ResolveLinkTarget(returnFinalTarget: true) is DirectoryInfo { Exists: true } linked)
             root = linked.FullName;
         bool isWhole = entry.Path.Length == 1;
         if (!isWhole && Directory.Exists(root))

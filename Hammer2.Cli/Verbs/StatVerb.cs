@@ -92,7 +92,7 @@ internal sealed class StatSheet : EntryShape, ITextShape
         output.Fact("parent inode", ParentInum);
         output.Fact("modified", Times.ShowFull(MtimeUs ?? 0));
         output.Fact("changed", Times.ShowFull(CtimeUs ?? 0));
-        output.Fact("accessed", Times.ShowFull(AtimeUs ?? 0));
+        output.Fact("accessed", AtimeUs is null or 0 ? "not recorded" : Times.ShowFull(AtimeUs.Value));
         if (BtimeUs is { } birth)
             output.Fact("born", Times.ShowFull(birth));
         if (Uflags is { } flags)
