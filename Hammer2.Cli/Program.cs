@@ -1,1 +1,144 @@
-return 0;
+// Entry point: parses the arguments, runs one verb, and maps every way it can end to an exit code
+// and at most one line for the user. Invariants: no stack trace reaches the user unless --verbose
+// asks; a reader that goes away ends the run quietly; tests call Run with streams of their own.
+using System.CommandLine;
+using System.Runtime.InteropServices;
+using Hammer2.Cli.Mounting;
+using Hammer2.Cli.Output;
+using Hammer2.Engine.Primitives;
+using Serilog;
+using Serilog.Core;
+using Serilog.Events;
+using Serilog.Extensions.Logging;
+
+namespace Hammer2.Cli;
+
+/// <summary>The <c>hammer2</c> command.</summary>
+internal static class Program
+{
+    public static int Main(string[] args)
+    {
+        using var stop = new CancellationTokenSource();
+        int asked = 0;
+
+        // The second signal gets the system's default: the way out when something does not stop.
+        void Ask(PosixSignalContext signal)
+        {
+            signal.Cancel = Interlocked.Increment(ref asked) == 1;
+            if (signal.Cancel)
+                ThreadPool.UnsafeQueueUserWorkItem(static source => ((CancellationTokenSource)source!).Cancel(), stop);
+        }
+
+        using var interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, Ask);
+        using var terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, Ask);
+        using var hangUp = PosixSignalRegistration.Create(PosixSignal.SIGHUP, Ask);
+        return Run(args, Terminal.ForProcess(stop.Token));
+    }
+
+    /// <summary>Runs the command and returns its exit code; never throws.</summary>
+    public static int Run(string[] args, Terminal terminal, IMountHost? mountHost = null)
+    {
+        bool verbose = args.Contains("--verbose");
+        try
+        {
+            return Dispatch(args, terminal, mountHost ?? MountHosts.ForThisSystem(), verbose);
+        }
+        catch (OutputClosedException)
+        {
+            return ExitCode.Success;
+        }
+        catch (OperationCanceledException)
+        {
+            terminal.Error.WriteLine("hammer2: interrupted");
+            return ExitCode.Interrupted;
+        }
+        catch (Exception failure)
+        {
+            return Explain(failure, terminal, verbose);
+        }
+    }
+
+    private static int Dispatch(string[] args, Terminal terminal, IMountHost mountHost, bool verbose)
+    {
+        RootCommand root = CommandTree.Build();
+        ParseResult parsed = root.Parse(args, new ParserConfiguration { ResponseFileTokenReplacer = null });
+        bool ownAction = parsed.Action is not null && parsed.CommandResult.Command.Action != parsed.Action;
+        if (ownAction && parsed.Errors.Count == 0 || parsed.Action is HelpWithExamples)
+            return InvokeBuiltIn(parsed, terminal);
+        if (parsed.Errors.Count > 0 || parsed.CommandResult.Command is not VerbCommand { Body: { } body })
+            throw CliException.Usage(CommandTree.ExplainErrors(parsed));
+        CommandTree.RefuseUnknownOptions(parsed);
+        bool json = parsed.GetValue(GlobalOptions.Json);
+        using Logger log = CreateLog(terminal, verbose, parsed.CommandResult.Command.Name);
+        using var loggers = new SerilogLoggerFactory(log);
+        var context = new VerbContext
+        {
+            Terminal = terminal,
+            Json = json,
+            Verbose = verbose,
+            CacheBytes = parsed.GetValue(GlobalOptions.Cache),
+            Partition = parsed.GetValue(GlobalOptions.Partition),
+            Logger = loggers.CreateLogger("hammer2"),
+            MountHost = mountHost,
+            Results = new ResultWriter(terminal, json),
+        };
+        return body(context, parsed);
+    }
+
+    // Help, --version and the completion directive write text through System.CommandLine.
+    private static int InvokeBuiltIn(ParseResult parsed, Terminal terminal)
+    {
+        using var output = new StreamWriter(terminal.Output, leaveOpen: true) { NewLine = "\n" };
+        int code = parsed.Invoke(new InvocationConfiguration
+        {
+            Output = output,
+            Error = terminal.Error,
+            EnableDefaultExceptionHandler = false,
+            ProcessTerminationTimeout = null,
+        });
+        output.Flush();
+        return code;
+    }
+
+    // A mount runs for days and should tell of damage when it meets it; other verbs report failures themselves.
+    private static Logger CreateLog(Terminal terminal, bool verbose, string verb)
+    {
+        LogEventLevel level = verbose ? LogEventLevel.Debug : verb == "mount" ? LogEventLevel.Warning : LogEventLevel.Fatal;
+        return new LoggerConfiguration()
+            .MinimumLevel.Is(level)
+            .WriteTo.Sink(new LineSink(terminal.Error))
+            .CreateLogger();
+    }
+
+    private static int Explain(Exception failure, Terminal terminal, bool verbose)
+    {
+        var (code, message) = failure switch
+        {
+            CliException cli => (cli.ExitCode, cli.Message),
+            Hammer2Exception engine => (ExitCode.Partial, engine.Message),
+            UnauthorizedAccessException or IOException => (ExitCode.Partial, failure.Message),
+            _ => (ExitCode.Partial, $"internal error: {failure.Message} (--verbose shows where)"),
+        };
+        terminal.Error.WriteLine("hammer2: " + message.ReplaceLineEndings(" "));
+        if (verbose)
+            terminal.Error.WriteLine(failure.ToString());
+        return code;
+    }
+
+    /// <summary>Log lines on the terminal's own error writer, so that tests see them too.</summary>
+    private sealed class LineSink(TextWriter error) : ILogEventSink
+    {
+        private readonly Lock gate = new();
+
+        public void Emit(LogEvent logEvent)
+        {
+            string line = $"{logEvent.Timestamp:HH:mm:ss} {logEvent.Level.ToString().ToLowerInvariant()}: " + logEvent.RenderMessage(null);
+            lock (gate)
+            {
+                error.WriteLine(line);
+                if (logEvent.Exception is not null)
+                    error.WriteLine(logEvent.Exception);
+            }
+        }
+    }
+}

@@ -1,0 +1,149 @@
+// Builds the command from its verbs and turns parse errors into one line that says what to do.
+// Invariants: the only place that lists all verbs; nothing here opens an image.
+using System.CommandLine;
+using System.CommandLine.Help;
+using System.CommandLine.Invocation;
+using System.CommandLine.Parsing;
+using Hammer2.Cli.Verbs;
+
+namespace Hammer2.Cli;
+
+/// <summary>The root command.</summary>
+internal static class CommandTree
+{
+    public static RootCommand Build()
+    {
+        var root = new RootCommand("Mounts and reads HAMMER2 volumes of DragonFly BSD: image files, disks and partitions.");
+        foreach (Option option in GlobalOptions.All)
+            root.Options.Add(option);
+        foreach (VerbCommand verb in Verbs())
+            root.Subcommands.Add(verb);
+
+        // The usual help option would also take -h, which du needs, and /h and /?, which are paths here.
+        HelpOption usual = root.Options.OfType<HelpOption>().Single();
+        root.Options.Remove(usual);
+        root.Options.Add(new HelpOption("--help", "-?") { Action = new HelpWithExamples((HelpAction)usual.Action!) });
+        return root;
+    }
+
+    public static IEnumerable<VerbCommand> Verbs() =>
+    [
+        MountVerb.Create(), UmountVerb.Create(), MountsVerb.Create(), InfoVerb.Create(), LsVerb.Create(), TreeVerb.Create(),
+        StatVerb.Create(), CatVerb.Create(), GetVerb.Create(), FindVerb.Create(), DuVerb.Create(), VolumeListVerb.Create(),
+        PfsListVerb.Create(), VolumeHeaderVerb.Create(), ShowVerb.Create(), FreemapVerb.Create(), HashVerb.Create(),
+        NameBlockHashVerb.Create(), VerifyVerb.Create(), ManifestVerb.Create(), DemoVerb.Create(), CompletionVerb.Create(),
+        VersionVerb.Create(),
+    ];
+
+    /// <summary>A mistyped option that was taken for an argument; names that begin with '-' come after '--'.</summary>
+    public static void RefuseUnknownOptions(ParseResult parsed)
+    {
+        Token? dashes = parsed.Tokens.FirstOrDefault(static token => token.Type == TokenType.DoubleDash);
+        if (dashes is not null)
+            return;
+        string verb = parsed.CommandResult.Command.Name;
+        Token? option = parsed.CommandResult.Command.Arguments
+            .SelectMany(argument => parsed.GetResult(argument)?.Tokens ?? [])
+            .FirstOrDefault(static token => token.Value.Length > 1 && token.Value[0] == '-');
+        if (option is not null)
+            throw CliException.Usage($"{verb} has no option '{option.Value}'; a name that begins with '-' comes after '--'; see 'hammer2 {verb} --help'");
+    }
+
+    /// <summary>The first parse error as one line, with the verb that was meant when it is guessable.</summary>
+    public static string ExplainErrors(ParseResult parsed)
+    {
+        string verb = parsed.CommandResult.Command is VerbCommand command ? command.Name : "";
+        string help = verb.Length == 0 ? "hammer2 --help" : $"hammer2 {verb} --help";
+        if (verb.Length == 0)
+        {
+            string? word = parsed.UnmatchedTokens.Count > 0 ? parsed.UnmatchedTokens[0] : null;
+            if (word is null)
+                return "say what to do, for example 'hammer2 ls disk.img'; 'hammer2 --help' lists the verbs";
+            string? meant = Closest(word);
+            return meant is null
+                ? $"there is no verb '{word}'; '{help}' lists the verbs"
+                : $"there is no verb '{word}'; did you mean '{meant}'?";
+        }
+
+        string message = parsed.Errors[0].Message.TrimEnd('.').ReplaceLineEndings(" ");
+        if (parsed.UnmatchedTokens.Count > 0)
+        {
+            message = parsed.UnmatchedTokens[0].StartsWith('-')
+                ? $"{verb} has no option '{parsed.UnmatchedTokens[0]}'"
+                : $"{verb}: one argument too many: '{parsed.UnmatchedTokens[0]}'";
+        }
+        else if (MissingArgument(parsed) is { } missing)
+        {
+            message = $"{verb} needs {missing}";
+        }
+
+        return $"{message}; see '{help}'";
+    }
+
+    private static string? MissingArgument(ParseResult parsed)
+    {
+        foreach (Argument argument in parsed.CommandResult.Command.Arguments)
+        {
+            int given = parsed.GetResult(argument)?.Tokens.Count ?? 0;
+            if (given < argument.Arity.MinimumNumberOfValues && !argument.HasDefaultValue)
+                return argument.Name;
+        }
+
+        return null;
+    }
+
+    private static string? Closest(string word)
+    {
+        (string Name, int Distance) best = Verbs().Select(verb => (verb.Name, Distance(word, verb.Name))).MinBy(pair => pair.Item2);
+        return best.Distance <= Math.Max(1, word.Length / 3) ? best.Name : null;
+    }
+
+    // Edit distance of two short words.
+    private static int Distance(string a, string b)
+    {
+        int[] row = Enumerable.Range(0, b.Length + 1).ToArray();
+        for (int i = 1; i <= a.Length; i++)
+        {
+            int diagonal = row[0];
+            row[0] = i;
+            for (int j = 1; j <= b.Length; j++)
+            {
+                int above = row[j];
+                int change = diagonal + (a[i - 1] == b[j - 1] ? 0 : 1);
+                row[j] = Math.Min(change, Math.Min(above, row[j - 1]) + 1);
+                diagonal = above;
+            }
+        }
+
+        return row[b.Length];
+    }
+}
+
+/// <summary>The usual help, then the verb's examples and the exit codes.</summary>
+internal sealed class HelpWithExamples(HelpAction usual) : SynchronousCommandLineAction
+{
+    public override bool ClearsParseErrors => true;
+
+    public override int Invoke(ParseResult parseResult)
+    {
+        int code = usual.Invoke(parseResult);
+        TextWriter output = parseResult.InvocationConfiguration.Output;
+        if (parseResult.CommandResult.Command is VerbCommand verb)
+        {
+            output.WriteLine("Examples:");
+            foreach (string example in verb.Examples)
+                output.WriteLine("  " + example);
+        }
+        else
+        {
+            output.WriteLine("Examples:");
+            output.WriteLine("  hammer2 demo");
+            output.WriteLine("  hammer2 ls disk.img@DATA /home -l");
+            output.WriteLine(OperatingSystem.IsWindows() ? "  hammer2 mount disk.img@DATA H:" : "  hammer2 mount disk.img@DATA /mnt/h2");
+        }
+
+        output.WriteLine();
+        output.WriteLine("Exit codes: 0 done; 1 something could not be read; 2 wrong arguments; 3 cannot open the volume; 130 interrupted.");
+        return code;
+    }
+}

@@ -1,0 +1,79 @@
+// The options that every verb takes and the arguments that many verbs share, so that they are named,
+// described and completed the same way everywhere.
+using System.CommandLine;
+using Hammer2.Cli.Output;
+
+namespace Hammer2.Cli;
+
+/// <summary>Options of the root command, valid after any verb.</summary>
+internal static class GlobalOptions
+{
+    public static readonly Option<bool> Json = new("--json")
+    {
+        Description = "Print JSON instead of text.",
+        Recursive = true,
+    };
+
+    public static readonly Option<bool> Verbose = new("--verbose")
+    {
+        Description = "Log what the engine does to stderr, and full error details.",
+        Recursive = true,
+    };
+
+    public static readonly Option<long?> Cache = new("--cache")
+    {
+        Description = "Memory for cached blocks, such as 64M or 1G (default 256M).",
+        HelpName = "SIZE",
+        Recursive = true,
+        CustomParser = result =>
+        {
+            string text = result.Tokens[0].Value;
+            if (ByteSize.TryParse(text, out long bytes) && bytes >= 1 << 20)
+                return bytes;
+            result.AddError($"--cache wants a size of at least 1M, such as 64M or 1G, not '{text}'.");
+            return null;
+        },
+    };
+
+    public static readonly Option<int?> Partition = new("--partition")
+    {
+        Description = "Which partition of a whole-disk image to use (volume-list shows them).",
+        HelpName = "N",
+        Recursive = true,
+        CustomParser = result =>
+        {
+            string text = result.Tokens[0].Value;
+            if (int.TryParse(text, out int number) && number >= 0)
+                return number;
+            result.AddError($"--partition wants a number that volume-list shows, not '{text}'.");
+            return null;
+        },
+    };
+
+    public static IEnumerable<Option> All => [Json, Verbose, Cache, Partition];
+
+    /// <summary>IMAGE[@LABEL].</summary>
+    public static Argument<string> Image() => new("IMAGE[@LABEL]")
+    {
+        Description = "Image file, disk or partition; several volumes as A:B:C; @LABEL chooses a PFS.",
+    };
+
+    /// <summary>IMAGE, for verbs that look at the volume and not into a PFS.</summary>
+    public static Argument<string> Volume() => new("IMAGE")
+    {
+        Description = "Image file, disk or partition; several volumes as A:B:C.",
+    };
+
+    /// <summary>A path inside the PFS that defaults to its root.</summary>
+    public static Argument<string> OptionalPath() => new("PATH")
+    {
+        Description = @"Path inside the PFS, '/' between names; \xNN stands for one byte, \\ for a backslash.",
+        DefaultValueFactory = _ => "/",
+    };
+
+    /// <summary>A path inside the PFS that must be given.</summary>
+    public static Argument<string> RequiredPath() => new("PATH")
+    {
+        Description = @"Path inside the PFS, '/' between names; \xNN stands for one byte, \\ for a backslash.",
+    };
+}

@@ -1,0 +1,91 @@
+// Opening what the user named: IMAGE[@LABEL] becomes a volume and, when a verb looks into it, a PFS.
+// Invariants: whatever goes wrong here ends the run with exit code 3 (2 when the arguments are to
+// blame) and one line; the image is opened read-only.
+using Hammer2.Cli.Output;
+using Hammer2.Engine.Pfs;
+using Hammer2.Engine.Primitives;
+using Hammer2.Engine.Volumes;
+
+namespace Hammer2.Cli.Listing;
+
+/// <summary>An open volume, with a PFS of it when one was asked for.</summary>
+internal sealed class OpenedImage : IDisposable
+{
+    private readonly PfsMount? _pfs;
+
+    private OpenedImage(string image, Hammer2Volume volume, PfsMount? pfs)
+    {
+        Image = image;
+        Volume = volume;
+        _pfs = pfs;
+    }
+
+    /// <summary>As the user gave it.</summary>
+    public string Image { get; }
+
+    public Hammer2Volume Volume { get; }
+
+    public PfsMount Pfs => _pfs ?? throw new InvalidOperationException("opened without a PFS");
+
+    /// <summary>Opens the volume only.</summary>
+    public static OpenedImage OpenVolume(VerbContext context, string image) =>
+        new(image, Guard(image, () => Hammer2Volume.Open(Spec(image), Options(context))), null);
+
+    /// <summary>Opens the volume and the PFS of the label, or the default one.</summary>
+    public static OpenedImage OpenPfs(VerbContext context, string image)
+    {
+        VolumeSpec spec = Spec(image);
+        Hammer2Volume volume = Guard(image, () => Hammer2Volume.Open(spec, Options(context)));
+        try
+        {
+            return new OpenedImage(image, volume, Guard(image, () => volume.OpenPfs(spec.Label)));
+        }
+        catch
+        {
+            volume.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>The engine's options for this run.</summary>
+    public static VolumeOptions Options(VerbContext context)
+    {
+        var options = new VolumeOptions { Logger = context.Logger, Partition = context.Partition };
+        return context.CacheBytes is { } bytes ? options with { CacheBytesMax = bytes } : options;
+    }
+
+    public static VolumeSpec Spec(string image)
+    {
+        if (string.IsNullOrWhiteSpace(image))
+            throw CliException.Usage("the image has an empty name");
+        try
+        {
+            return VolumeSpec.Parse(image);
+        }
+        catch (Exception failure) when (failure is ArgumentException or FormatException or Hammer2Exception)
+        {
+            throw CliException.Usage($"'{image}' is not IMAGE[:IMAGE...][@LABEL]: {failure.Message}");
+        }
+    }
+
+    public void Dispose()
+    {
+        _pfs?.Dispose();
+        Volume.Dispose();
+    }
+
+    private static T Guard<T>(string image, Func<T> open)
+    {
+        try
+        {
+            return open();
+        }
+        catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
+        {
+            string message = failure.Message;
+            if (!message.Contains(image, StringComparison.Ordinal))
+                message = $"{image}: {message}";
+            throw new CliException(ExitCode.CannotOpen, message, failure);
+        }
+    }
+}

@@ -1,0 +1,37 @@
+// A verb as System.CommandLine sees it: name, arguments, what it runs and the examples that its help
+// shows. Invariants: every verb has at least one example (a test asks); a verb's function returns a
+// VerbResult, or the exit code itself when it wrote raw bytes.
+using System.CommandLine;
+using Hammer2.Cli.Output;
+
+namespace Hammer2.Cli;
+
+/// <summary>One verb of the command.</summary>
+internal sealed class VerbCommand : Command
+{
+    public VerbCommand(string name, string description, params string[] examples)
+        : base(name, description)
+    {
+        Examples = examples;
+    }
+
+    /// <summary>Shown at the end of <c>--help</c>; complete command lines.</summary>
+    public IReadOnlyList<string> Examples { get; }
+
+    /// <summary>What runs; set by <see cref="Runs(Func{VerbContext, ParseResult, VerbResult})"/>.</summary>
+    public Func<VerbContext, ParseResult, int>? Body { get; private set; }
+
+    /// <summary>The verb returns results, which the one writer prints.</summary>
+    public VerbCommand Runs(Func<VerbContext, ParseResult, VerbResult> verb)
+    {
+        Body = (context, parsed) => context.Results.Write(verb(context, parsed));
+        return this;
+    }
+
+    /// <summary>The verb writes bytes of its own and returns an exit code.</summary>
+    public VerbCommand RunsRaw(Func<VerbContext, ParseResult, int> verb)
+    {
+        Body = verb;
+        return this;
+    }
+}

@@ -1,0 +1,44 @@
+// `hammer2 umount`: ends a mount, whichever process serves it.
+using System.CommandLine;
+using Hammer2.Cli.Output;
+
+namespace Hammer2.Cli.Verbs;
+
+/// <summary>Unmounts.</summary>
+internal static class UmountVerb
+{
+    public static VerbCommand Create()
+    {
+        var target = new Argument<string>("TARGET") { Description = "Where it is mounted, as 'hammer2 mounts' shows it." };
+        return new VerbCommand(
+            "umount",
+            "End a mount.",
+            OperatingSystem.IsWindows() ? "hammer2 umount H:" : "hammer2 umount /mnt/h2")
+        {
+            target,
+        }.Runs((context, parsed) => Unmount(context, parsed.GetRequiredValue(target)));
+    }
+
+    private static VerbResult Unmount(VerbContext context, string target)
+    {
+        try
+        {
+            context.MountHost.Unmount(target);
+        }
+        catch (Exception failure) when (failure is IOException or UnauthorizedAccessException or PlatformNotSupportedException)
+        {
+            throw new CliException(ExitCode.Partial, failure.Message, failure);
+        }
+
+        return VerbResult.Of(new UnmountedShape(target));
+    }
+}
+
+/// <summary>What was unmounted.</summary>
+internal sealed record UnmountedShape(string Target) : ITextShape
+{
+    public void WriteText(TextOutput output)
+    {
+        // Silence is success, as with umount(8).
+    }
+}

@@ -1,0 +1,41 @@
+// `hammer2 version`: what this build is.
+using System.Reflection;
+using System.Runtime.InteropServices;
+using Hammer2.Cli.Output;
+using Hammer2.Engine.Format;
+
+namespace Hammer2.Cli.Verbs;
+
+/// <summary>Shows versions.</summary>
+internal static class VersionVerb
+{
+    public static VerbCommand Create() =>
+        new VerbCommand("version", "Show the version of this program and of the format that it reads.", "hammer2 version --json")
+            .Runs((context, _) => VerbResult.Of(VersionShape.OfThisBuild(context.MountHost.WhyUnavailable())));
+}
+
+/// <summary>Versions.</summary>
+internal sealed record VersionShape(string Version, uint FormatVersionMax, string Runtime, string System, bool CanMount, string? MountProblem)
+    : ITextShape
+{
+    public static VersionShape OfThisBuild(string? mountProblem)
+    {
+        string version = typeof(VersionShape).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion ?? "unknown";
+        return new VersionShape(
+            version,
+            FormatLimits.VersionMax,
+            RuntimeInformation.FrameworkDescription,
+            $"{RuntimeInformation.OSDescription} {RuntimeInformation.OSArchitecture}",
+            mountProblem is null,
+            mountProblem);
+    }
+
+    public void WriteText(TextOutput output)
+    {
+        output.Line($"hammer2 {Version}");
+        output.Fact("format", $"HAMMER2 version 1 to {FormatVersionMax}", 8);
+        output.Fact("runtime", Runtime, 8);
+        output.Fact("system", System, 8);
+        output.Fact("mounting", CanMount ? "available" : MountProblem, 8);
+    }
+}
