@@ -1,0 +1,42 @@
+// Options of a mount on Windows: plain data, also on other systems. Calls nothing.
+
+using Microsoft.Extensions.Logging;
+
+namespace Hammer2.Dokan;
+
+/// <summary>How to mount.</summary>
+public sealed record DokanMountOptions
+{
+    /// <summary>Smallest and largest time that the driver grants a request.</summary>
+    private static readonly TimeSpan s_requestTimeoutMin = TimeSpan.FromSeconds(15);
+    private static readonly TimeSpan s_requestTimeoutMax = TimeSpan.FromSeconds(300);
+
+    private readonly TimeSpan _requestTimeout = TimeSpan.FromSeconds(120);
+
+    /// <summary>The name of the file system that programs are told. Many insist on NTFS; identity must not rely on it.</summary>
+    public string FileSystemName { get; init; } = "NTFS";
+
+    /// <summary>The volume label, cut at 32 units; by default the PFS label followed by "(HAMMER2)".</summary>
+    public string? VolumeLabel { get; init; }
+
+    /// <summary>Show names that begin with a dot as Hidden.</summary>
+    public bool HideDotFiles { get; init; }
+
+    /// <summary>Memory for the name indexes of directories, in bytes.</summary>
+    public long NameIndexBytesMax { get; init; } = 64L << 20;
+
+    /// <summary>How long the driver lets a request take, 15 s to 300 s.</summary>
+    public TimeSpan RequestTimeout
+    {
+        get => _requestTimeout;
+        init => _requestTimeout = value < s_requestTimeoutMin ? s_requestTimeoutMin
+            : value > s_requestTimeoutMax ? s_requestTimeoutMax
+            : value;
+    }
+
+    /// <summary>Where messages go; nowhere by default. It must never write to the mounted volume itself.</summary>
+    public ILogger? Logger { get; init; }
+
+    /// <summary>The clock by which slow requests are noticed.</summary>
+    public TimeProvider Clock { get; init; } = TimeProvider.System;
+}

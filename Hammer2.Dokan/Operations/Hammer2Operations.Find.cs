@@ -1,0 +1,183 @@
+// Listings (dokan-semantics A.8, B.21). The library takes a snapshot at the first query of a handle, so a listing is
+// collected whole inside the callback: every error can then still become the status.
+// Invariants: an exact name is one look-up; nothing that matches nothing fails; "." and ".." come with real times, never
+// in the root; sizes, times and attributes equal those of a handle on the same object. Parts of a directory that cannot
+// be read are logged and the readable names are listed: the library can pass on names or an error, not both, and the
+// names are what someone who rescues data needs.
+
+using DokanNet;
+using Hammer2.Dokan.Directories;
+using Hammer2.Dokan.Names;
+using Hammer2.Dokan.Opens;
+using Hammer2.Dokan.Requests;
+using Hammer2.Engine.Directories;
+using Hammer2.Engine.Format;
+using Hammer2.Engine.Inodes;
+using Hammer2.Engine.Pfs;
+using Hammer2.Engine.Primitives;
+using LTRData.Extensions.Native.Memory;
+using Microsoft.Extensions.Logging;
+
+namespace Hammer2.Dokan.Operations;
+
+internal sealed partial class Hammer2Operations
+{
+    /// <inheritdoc />
+    public NtStatus FindFilesWithPattern(
+        ReadOnlyNativeMemory<char> fileNamePtr, ReadOnlyNativeMemory<char> searchPatternPtr,
+        out IEnumerable<FindFileInformation> files, ref DokanFileInfo info)
+    {
+        ReadOnlySpan<char> pattern = searchPatternPtr.IsNull ? [] : searchPatternPtr.Span;
+        return Find(nameof(FindFilesWithPattern), fileNamePtr, pattern, out files, ref info);
+    }
+
+    /// <inheritdoc />
+    public NtStatus FindFiles(
+        ReadOnlyNativeMemory<char> fileNamePtr, out IEnumerable<FindFileInformation> files, ref DokanFileInfo info) =>
+        Find(nameof(FindFiles), fileNamePtr, [], out files, ref info);
+
+    /// <inheritdoc />
+    /// <remarks>Never called without the option for streams, which must stay off: the proxy of this package version hands
+    /// the native library a wrong pointer for a non-empty list (dokan-semantics A.17).</remarks>
+    public NtStatus FindStreams(
+        ReadOnlyNativeMemory<char> fileNamePtr, out IEnumerable<FindFileInformation> streams, ref DokanFileInfo info)
+    {
+        streams = [];
+        return NtStatus.NotImplemented;
+    }
+
+    private NtStatus Find(
+        string callback, ReadOnlyNativeMemory<char> fileName, ReadOnlySpan<char> pattern,
+        out IEnumerable<FindFileInformation> files, ref DokanFileInfo info)
+    {
+        files = [];
+        if (!_gate.TryEnter())
+            return NtStatus.NoSuchDevice;
+        try
+        {
+            if (OpenOf(ref info) is not { } open)
+                return NtStatus.InvalidHandle;
+            if (open.Kind != TargetKind.Directory)
+                return NtStatus.InvalidParameter;
+            var timer = new RequestTimer(_clock);
+            var found = new List<FindFileInformation>();
+            if (NamePattern.IsAll(pattern) || NamePattern.HasWildcards(pattern))
+                FindMany(open, pattern, found, ref info, ref timer);
+            else
+                FindOne(open, pattern, found, ref info, ref timer);
+            files = found;
+            return NtStatus.Success;
+        }
+        catch (Exception thrown)
+        {
+            files = [];
+            return Fault(callback, fileName, thrown);
+        }
+        finally
+        {
+            _gate.Exit();
+        }
+    }
+
+    private void FindOne(
+        OpenFile directory, ReadOnlySpan<char> name, List<FindFileInformation> found, ref DokanFileInfo info,
+        ref RequestTimer timer)
+    {
+        ulong parent = directory.Vnode.InodeNumber;
+        FoldIndex index = _indexes.Get(parent, ref info, ref timer);
+        if (!index.TryFind(name, out FoldEntry entry))
+            return;
+        Hammer2Error error = TryGetAttributes(entry.InodeNumber, out InodeAttributes attributes);
+        found.Add(Describe(parent, index.ShownName(entry.Index), entry.Type, entry.InodeNumber, error, attributes));
+    }
+
+    private void FindMany(
+        OpenFile directory, ReadOnlySpan<char> pattern, List<FindFileInformation> found, ref DokanFileInfo info,
+        ref RequestTimer timer)
+    {
+        bool all = NamePattern.IsAll(pattern);
+        if (all && !directory.IsRoot)
+            AddDots(directory, found);
+        ulong parent = directory.Vnode.InodeNumber;
+        FoldIndex index = _indexes.Get(parent, ref info, ref timer);
+        var batch = new DirectoryBatch();
+        ulong position = 0;
+        do
+        {
+            directory.Vnode.ReadDirectory(position, batch);
+            for (int i = 0; i < batch.Count; i++)
+            {
+                ref readonly DirectoryRecord record = ref batch[i];
+                if (record.Type == ObjectType.Whiteout)
+                    continue;
+                string name = index.ShownName(batch.NameOf(i));
+                if (all || NamePattern.Matches(pattern, name))
+                    found.Add(Describe(parent, name, record.Type, record.InodeNumber, record.Error, record.Attributes));
+            }
+
+            foreach (Hammer2Exception damage in batch.Damage)
+                _log.LogError("Listing of {Path} is incomplete: {Message}", directory.Path, damage.Message);
+            if (!batch.EndOfDirectory && batch.NextPosition == position)
+                break;
+            position = batch.NextPosition;
+            timer.Extend(ref info);
+        }
+        while (!batch.EndOfDirectory);
+    }
+
+    private void AddDots(OpenFile directory, List<FindFileInformation> found)
+    {
+        InodeAttributes self = AttributesOf(directory);
+        if (TryGetAttributes(directory.ParentInode, out InodeAttributes parent) != Hammer2Error.None)
+            parent = self;
+        found.Add(FileRecord.Of(TargetKind.Directory, self, hidden: false).ToFindInformation("."));
+        found.Add(FileRecord.Of(TargetKind.Directory, parent, hidden: false).ToFindInformation(".."));
+    }
+
+    /// <summary>One entry of a listing. An object whose inode cannot be read is listed by its name and type alone.</summary>
+    private FindFileInformation Describe(
+        ulong directory, string name, ObjectType type, ulong inodeNumber, Hammer2Error error, in InodeAttributes attributes)
+    {
+        bool hidden = IsHidden(name);
+        if (error != Hammer2Error.None)
+        {
+            return new FindFileInformation
+            {
+                FileName = name.AsMemory(),
+                Attributes = FileRecord.Of(FileRecord.KindOf(type), new InodeAttributes { Type = type, Mode = 0x92 }, hidden).Attributes,
+            };
+        }
+
+        if (attributes.Type == ObjectType.Symlink && TryFollow(directory, inodeNumber, out InodeAttributes target))
+            return FileRecord.Of(TargetKind.File, target, hidden).ToFindInformation(name);
+        return FileRecord.Of(FileRecord.KindOf(attributes.Type), attributes, hidden).ToFindInformation(name);
+    }
+
+    private bool TryFollow(ulong directory, ulong linkInode, out InodeAttributes target)
+    {
+        target = default;
+        try
+        {
+            return _links.TryReadText(linkInode, out byte[] text) == Hammer2Error.None
+                && _links.TryFollow(directory, text, out target);
+        }
+        catch (Hammer2Exception damaged) when (damaged.Error != Hammer2Error.Closed)
+        {
+            // Listed as text; opening it says what is wrong.
+            return false;
+        }
+    }
+
+    private Hammer2Error TryGetAttributes(ulong inodeNumber, out InodeAttributes attributes)
+    {
+        try
+        {
+            return _pfs.TryGetAttributes(inodeNumber, out attributes);
+        }
+        catch (Hammer2Exception damaged) when (damaged.Error is Hammer2Error.CheckFailed or Hammer2Error.Corrupt)
+        {
+            attributes = default;
+            return damaged.Error;
+        }
+    }
+}
