@@ -27,19 +27,59 @@ internal sealed class DirectoryReader(BlockReader reader, InodeIndex index)
     [ThreadStatic]
     private static TreeDamage? t_damage;
 
-    /// <summary>Finds a name in a directory.</summary>
+    /// <summary>Finds a name ("." and ".." too) in a directory.</summary>
     /// <param name="directory">The locked directory.</param>
     /// <param name="name">Exact bytes, 1 to 255.</param>
     /// <param name="inodeNumber">The target.</param>
     /// <exception cref="Hammer2Exception">The name was not found, but a part of the directory where it may be is unreadable.</exception>
-    internal Hammer2Error TryLookup(InodeChain directory, ReadOnlySpan<byte> name, out ulong inodeNumber)
+    internal Hammer2Error TryLookup(InodeChain directory, ReadOnlySpan<byte> name, out ulong inodeNumber) =>
+        TryLookup(directory.Content.Data, directory.Content.Blockset, name, out inodeNumber);
+
+    /// <summary>Finds a name in a directory given by inode number; makes no object where the directory is not open.</summary>
+    internal Hammer2Error TryLookup(ulong directoryInode, ReadOnlySpan<byte> name, out ulong inodeNumber)
     {
         inodeNumber = 0;
-        if (directory.Content.Data.Type != ObjectType.Directory)
+        if (index.TryPin(directoryInode, out InodeSlot? slot))
+        {
+            try
+            {
+                using InodeLock held = InodeLock.Shared(slot!);
+                return TryLookup(held.Chain, name, out inodeNumber);
+            }
+            finally
+            {
+                index.Unpin(slot!);
+            }
+        }
+
+        // An inode that nobody holds open is on the medium as it is.
+        if (!index.TryFind(directoryInode, out BlockRef bref))
+            return Hammer2Error.NotFound;
+        using BlockLease lease = reader.GetRaw(bref);
+        ref readonly InodeData data = ref MemoryMarshal.AsRef<InodeData>(lease.Data);
+        InodeContent.Validate(bref, data);
+        Span<BlockRef> blockset = stackalloc BlockRef[FormatLimits.BlockSetCount];
+        if (data.Type != ObjectType.Directory)
+            return Hammer2Error.NotADirectory;
+        lease.Data.Slice(InodeData.UnionOffset, FormatLimits.BlockSetBytes).CopyTo(MemoryMarshal.AsBytes(blockset));
+        int live = NodeArray.Normalise(blockset, "Blockset of a directory");
+        return TryLookup(data, blockset[..live], name, out inodeNumber);
+    }
+
+    private Hammer2Error TryLookup(in InodeData directory, ReadOnlySpan<BlockRef> blockset, ReadOnlySpan<byte> name, out ulong inodeNumber)
+    {
+        inodeNumber = 0;
+        if (directory.Type != ObjectType.Directory)
             return Hammer2Error.NotADirectory;
         Hammer2Error legal = CheckName(name);
         if (legal != Hammer2Error.None)
             return legal;
+        if (name.SequenceEqual("."u8) || name.SequenceEqual(".."u8))
+        {
+            bool up = name.Length == 2 && directory.InodeNumber != FormatLimits.RootInodeNumber;
+            inodeNumber = up ? directory.ParentInode : directory.InodeNumber;
+            return Hammer2Error.None;
+        }
 
         ulong hash = DirectoryHash.Compute(name);
         ulong? next = hash;
@@ -49,8 +89,7 @@ internal sealed class DirectoryReader(BlockReader reader, InodeIndex index)
         damage.Clear();
         while (next is ulong begin)
         {
-            int count = BlockTree.Gather(
-                reader, directory.Content.Blockset, begin, hash + FormatLimits.CollisionMask, refs, damage, out next);
+            int count = BlockTree.Gather(reader, blockset, begin, hash + FormatLimits.CollisionMask, refs, damage, out next);
             for (int i = 0; i < count; i++)
             {
                 try

@@ -116,12 +116,27 @@ internal sealed class InodeIndex
         }
     }
 
-    /// <summary>Gives a view back; the last one lets the slot go.</summary>
-    internal void Close(Inode inode)
+    /// <summary>Keeps the slot of an open inode from going away; give it back with <see cref="Unpin"/>.</summary>
+    /// <returns>False when nobody has the inode open.</returns>
+    internal bool TryPin(ulong inodeNumber, out InodeSlot? slot)
     {
         lock (_gate)
         {
-            InodeSlot slot = inode.Slot;
+            if (!_open.TryGetValue(inodeNumber, out slot))
+                return false;
+            slot.Views++;
+            return true;
+        }
+    }
+
+    /// <summary>Gives a view back; the last one lets the slot go.</summary>
+    internal void Close(Inode inode) => Unpin(inode.Slot);
+
+    /// <summary>Gives a pinned slot back.</summary>
+    internal void Unpin(InodeSlot slot)
+    {
+        lock (_gate)
+        {
             Invariant.Check(slot.Views > 0);
             if (--slot.Views > 0)
                 return;

@@ -21,10 +21,20 @@ internal readonly ref struct InodeLock
         Chain = inode.Fixup();
     }
 
+    private InodeLock(InodeSlot slot)
+    {
+        _slot = slot;
+        slot.Lock.EnterReadLock();
+        Chain = slot.Current;
+    }
+
     /// <summary>The chain of the inode.</summary>
     internal InodeChain Chain { get; }
 
     internal static InodeLock Shared(Inode inode) => new(inode, exclusive: false);
+
+    /// <summary>Locks without a view: for a look at an inode that someone else holds open. The caller pinned the slot.</summary>
+    internal static InodeLock Shared(InodeSlot slot) => new(slot);
 
     internal static InodeLock Exclusive(Inode inode) => new(inode, exclusive: true);
 

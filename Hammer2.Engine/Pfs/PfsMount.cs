@@ -94,17 +94,12 @@ public sealed class PfsMount : IDisposable
     public Hammer2Error TryLookup(ulong directoryInode, ReadOnlySpan<byte> name, out InodeAttributes attributes)
     {
         attributes = default;
-        Hammer2Error error = TryOpen(directoryInode, out Vnode? directory);
+        Volume.ThrowIfClosed();
+        Hammer2Error error = Directories.TryLookup(directoryInode, name, out ulong inodeNumber);
         if (error != Hammer2Error.None)
             return error;
-        using (directory)
-        {
-            error = directory!.TryLookup(name, out ulong inodeNumber);
-            if (error != Hammer2Error.None)
-                return error;
-            error = Index.TryGetAttributes(inodeNumber, out attributes);
-            return error == Hammer2Error.NotFound ? throw Dangling(name, inodeNumber) : error;
-        }
+        error = Index.TryGetAttributes(inodeNumber, out attributes);
+        return error == Hammer2Error.NotFound ? throw Dangling(name, inodeNumber) : error;
     }
 
     /// <summary>Opens a path of '/'-separated components from the root; symlinks are not followed.</summary>

@@ -119,14 +119,6 @@ public sealed class Vnode : IDisposable
     {
         ThrowIfClosed();
         using InodeLock held = InodeLock.Shared(_inode);
-        if (name.SequenceEqual("."u8) || name.SequenceEqual(".."u8))
-        {
-            ref readonly InodeData data = ref held.Chain.Content.Data;
-            bool up = name.Length == 2 && InodeNumber != FormatLimits.RootInodeNumber;
-            inodeNumber = up ? data.ParentInode : data.InodeNumber;
-            return data.Type == ObjectType.Directory ? Hammer2Error.None : Hammer2Error.NotADirectory;
-        }
-
         return Pfs.Directories.TryLookup(held.Chain, name, out inodeNumber);
     }
 
