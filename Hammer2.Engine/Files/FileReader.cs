@@ -28,7 +28,8 @@ internal static class FileReader
         ArgumentOutOfRangeException.ThrowIfNegative(offset);
         ref readonly InodeData data = ref chain.Content.Data;
         long size = (long)data.Size;
-        if (offset >= size)
+        // An empty range has no last key: everything below may rely on at least one byte.
+        if (offset >= size || buffer.IsEmpty)
             return 0;
         buffer = buffer[..(int)Math.Min(buffer.Length, size - offset)];
         if (chain.Content.Embedded is byte[] embedded)
