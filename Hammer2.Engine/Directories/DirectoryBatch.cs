@@ -31,13 +31,21 @@ public struct DirectoryRecord
 }
 
 /// <summary>A piece of a directory listing.</summary>
-/// <param name="capacity">Entries per piece.</param>
-public sealed class DirectoryBatch(int capacity = 256)
+public sealed class DirectoryBatch
 {
-    private readonly DirectoryRecord[] _records = new DirectoryRecord[capacity];
+    private readonly DirectoryRecord[] _records;
     private readonly List<Hammer2Exception> _inodeFailures = [];
-    private byte[] _names = new byte[capacity * 32];
+    private byte[] _names;
     private int _nameBytes;
+
+    /// <summary>Creates a buffer.</summary>
+    /// <param name="capacity">Entries per piece, at least 1: a piece without room would never reach the end.</param>
+    public DirectoryBatch(int capacity = 256)
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThan(capacity, 1);
+        _records = new DirectoryRecord[capacity];
+        _names = new byte[capacity * 32];
+    }
 
     /// <summary>Fetch the attributes with the names.</summary>
     public bool WithAttributes { get; init; } = true;

@@ -116,8 +116,8 @@ internal sealed class DirectoryReader(BlockReader reader, InodeIndex index)
         if (directory.Content.Data.Type != ObjectType.Directory)
             throw new Hammer2Exception(Hammer2Error.NotADirectory, $"Inode {directory.Content.Data.InodeNumber} is not a directory.");
         batch.Clear();
-        if (batch.WithDots)
-            AddDots(directory, position, batch);
+        if (batch.WithDots && !AddDots(directory, position, batch))
+            return;
 
         Span<BlockRef> refs = stackalloc BlockRef[ListChunk];
         ulong? next = position >= PositionMask ? null : FormatLimits.DirectoryKeyBase | Math.Max(position + 1, FirstPosition);
@@ -144,21 +144,33 @@ internal sealed class DirectoryReader(BlockReader reader, InodeIndex index)
         return name.IsEmpty || name.IndexOfAny((byte)0, (byte)'/') >= 0 ? Hammer2Error.InvalidName : Hammer2Error.None;
     }
 
-    private static void AddDots(InodeChain directory, ulong position, DirectoryBatch batch)
+    // False when the batch is so small that it ends between the dots.
+    private bool AddDots(InodeChain directory, ulong position, DirectoryBatch batch)
     {
         ref readonly InodeData data = ref directory.Content.Data;
         if (position < DotPosition)
             batch.Add(DotPosition, data.InodeNumber, ObjectType.Directory, "."u8);
+        if (position < DotDotPosition && batch.IsFull)
+        {
+            batch.NextPosition = DotPosition;
+            if (batch.WithAttributes)
+                FetchAttributes(batch);
+            return false;
+        }
+
         if (position < DotDotPosition)
         {
             bool atRoot = data.InodeNumber == FormatLimits.RootInodeNumber;
             batch.Add(DotDotPosition, atRoot ? data.InodeNumber : data.ParentInode, ObjectType.Directory, ".."u8);
         }
+
+        return true;
     }
 
     private bool Matches(in BlockRef bref, ReadOnlySpan<byte> name, out ulong inodeNumber)
     {
         inodeNumber = 0;
+        CheckSingleKey(bref);
         if (bref.Type == BlockRefType.Inode)
         {
             using BlockLease inode = reader.GetRaw(bref);
@@ -186,6 +198,7 @@ internal sealed class DirectoryReader(BlockReader reader, InodeIndex index)
         ulong position = bref.Key & PositionMask;
         try
         {
+            CheckSingleKey(bref);
             if (bref.Type == BlockRefType.Inode)
             {
                 using BlockLease inode = reader.GetRaw(bref);
@@ -218,6 +231,13 @@ internal sealed class DirectoryReader(BlockReader reader, InodeIndex index)
         if (CheckName(name) != Hammer2Error.None || name.SequenceEqual("."u8) || name.SequenceEqual(".."u8))
             throw new Hammer2Exception(Hammer2Error.Corrupt, $"Directory entry of inode {inodeNumber} has an impossible name ({Convert.ToHexStringLower(name)}).");
         batch.Add(position, inodeNumber, type, name);
+    }
+
+    // An entry that claims a range of keys would be met again at every position inside it: a listing without end.
+    private static void CheckSingleKey(in BlockRef bref)
+    {
+        if (bref.KeyBits != 0)
+            throw new Hammer2Exception(Hammer2Error.Corrupt, $"Blockref {bref} stands in a directory but claims more than one key.");
     }
 
     private static void CheckDirent(in BlockRef bref)

@@ -28,7 +28,8 @@ internal static class FileReader
         ArgumentOutOfRangeException.ThrowIfNegative(offset);
         ref readonly InodeData data = ref chain.Content.Data;
         long size = (long)data.Size;
-        if (offset >= size)
+        // An empty range has no last key: everything below may rely on at least one byte.
+        if (offset >= size || buffer.IsEmpty)
             return 0;
         buffer = buffer[..(int)Math.Min(buffer.Length, size - offset)];
         if (chain.Content.Embedded is byte[] embedded)
@@ -52,7 +53,10 @@ internal static class FileReader
         BlockRef found = default;
         int count = BlockTree.Gather(
             reader, chain.Content.Blockset, (ulong)offset & ~BlockMask, (ulong)size - 1, new Span<BlockRef>(ref found), null, out _);
-        return count == 0 ? null : Math.Max(offset, (long)found.Key);
+        if (count == 0)
+            return null;
+        CheckData(found);
+        return Math.Max(offset, (long)found.Key);
     }
 
     /// <summary>First byte at or after <paramref name="offset"/> that is in a hole; the end of the file counts as one.</summary>
@@ -69,6 +73,7 @@ internal static class FileReader
             int count = BlockTree.Gather(reader, chain.Content.Blockset, begin, (ulong)size - 1, refs, null, out next);
             for (int i = 0; i < count; i++)
             {
+                CheckData(refs[i]);
                 if (refs[i].Key != expected)
                     return Math.Min(size, Math.Max(offset, (long)expected));
                 expected += FormatLimits.LogicalBlockBytes;

@@ -122,9 +122,12 @@ internal sealed class ReadAhead(ReadAheadPool pool)
         long size = (long)chain.Content.Data.Size;
         if (pool.BlocksMax == 0 || size <= FormatLimits.LogicalBlockBytes || chain.Content.Embedded is not null)
             return;
+        // Offsets come from programs and sizes from the medium: keep every sum below inside 0..size.
+        if (offset < 0 || offset >= size)
+            return;
         // Racing readers of one handle may lose a note; the next read makes up for it.
         long expected = Volatile.Read(ref _expected);
-        long end = offset + length;
+        long end = offset + Math.Min(length, size - offset);
         if (Math.Abs(offset - expected) > OrderSlack)
         {
             Volatile.Write(ref _expected, end);
@@ -141,7 +144,7 @@ internal sealed class ReadAhead(ReadAheadPool pool)
         long scheduled = Math.Max(Volatile.Read(ref _scheduled), end);
         if (scheduled >= size || scheduled - end > window / 2)
             return;
-        long target = Math.Min(size, end + window);
+        long target = end + Math.Min(window, size - end);
         ulong first = (ulong)scheduled & ~(ulong)(FormatLimits.LogicalBlockBytes - 1);
         Volatile.Write(ref _scheduled, target);
         ulong reached = pool.Schedule(chain, first, (ulong)target);

@@ -62,14 +62,14 @@ internal sealed class Inode(InodeSlot slot)
     /// <summary>The hardlink fixup pass: points the view at the chain that is current. Runs under the slot's lock.</summary>
     internal InodeChain Fixup()
     {
-        // Several readers of one view may do this at once; they all store the same values.
-        if (_generation != Slot.Generation || _chain is null)
-        {
-            _chain = Slot.Current;
-            _generation = Slot.Generation;
-        }
-
-        return _chain;
+        // Several readers of one view may do this at once; they all store the same values, the generation last:
+        // who sees it sees the chain that belongs to it, also on machines that reorder stores.
+        if (Volatile.Read(ref _generation) == Slot.Generation)
+            return _chain!;
+        InodeChain current = Slot.Current;
+        _chain = current;
+        Volatile.Write(ref _generation, Slot.Generation);
+        return current;
     }
 
     /// <summary>True when the view points to a chain that was replaced: the state that only Fixup may see.</summary>

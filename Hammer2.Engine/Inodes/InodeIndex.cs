@@ -65,10 +65,12 @@ internal sealed class InodeIndex
     }
 
     /// <summary>Remembers an inode that lies in its directory instead of the index, as very old volumes have it.</summary>
-    internal void RememberLegacy(ulong inodeNumber, in BlockRef bref)
+    internal void RememberLegacy(ulong inodeNumber, BlockRef bref)
     {
-        if (_legacy.Count < LegacyInodesMax)
-            _legacy.TryAdd(inodeNumber, bref);
+        if (_legacy.ContainsKey(inodeNumber) || _legacy.Count >= LegacyInodesMax)
+            return;
+        _tids.Accept(ref bref);
+        _legacy.TryAdd(inodeNumber, bref);
     }
 
     /// <summary>Attributes by inode number, without opening.</summary>
