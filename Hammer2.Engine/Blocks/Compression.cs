@@ -18,6 +18,15 @@ public static class Compression
     // A nibble of this value is continued in the bytes that follow.
     private const uint RunMark = 15;
 
+    // The decoder's rules for the end of a block: the last bytes are literals, no match ends in them, and a sequence
+    // with a match leaves room for the next token and these literals. So far from both ends it does not look.
+    private const uint OutputBytesMax = FormatLimits.LogicalBlockBytes;
+    private const int LastLiterals = 5;
+    private const int TailInputBytes = sizeof(ushort) + 1 + LastLiterals;
+    private const int InsideInputBytes = 16;
+    private const int InsideOutputBytes = 32;
+    private const int MatchStartsBeforeEnd = 12;
+
     /// <summary>Decodes a stored block.</summary>
     /// <param name="method">Lz4 or Zlib.</param>
     /// <param name="stored">The whole physical block.</param>
@@ -30,7 +39,11 @@ public static class Compression
         return TryLz4Stream(stored, out ReadOnlySpan<byte> stream) ? LZ4Codec.Decode(stream, output) : -1;
     }
 
-    /// <summary>Checks that a stored LZ4 block decodes to at most 64 KiB, without decoding it.</summary>
+    /// <summary>Checks that a stored LZ4 block decodes to 1..64 KiB, without decoding it.</summary>
+    /// <remarks>
+    /// The verdict is that of <see cref="Decode"/> with room for 64 KiB; only a match of distance 0, which no encoder
+    /// writes and for which the decoder makes something up, is refused here and not there.
+    /// </remarks>
     public static bool IsSoundLz4(ReadOnlySpan<byte> stored) =>
         TryLz4Stream(stored, out ReadOnlySpan<byte> stream) && WalkSequences(stream);
 
@@ -47,24 +60,25 @@ public static class Compression
             {
                 uint token = *at++;
                 uint literals = token >> 4;
-                if (literals == RunMark && !AddRun(ref at, end, ref literals))
+                bool inside = literals != RunMark && end - at > InsideInputBytes && produced <= OutputBytesMax - InsideOutputBytes;
+                if (literals == RunMark && !AddRun(ref at, end - RunMark, ref literals))
                     return false;
                 produced += literals;
-                if (literals > (ulong)(end - at) || produced > FormatLimits.LogicalBlockBytes)
+                if (literals > (ulong)(end - at))
                     return false;
                 at += literals;
-                if (at == end)
-                    return true;
-                if (end - at < sizeof(ushort))
-                    return false;
+                if (!inside && (end - at < TailInputBytes || produced > OutputBytesMax - MatchStartsBeforeEnd))
+                    return at == end && produced is > 0 and <= OutputBytesMax;
                 uint distance = (uint)(at[0] | at[1] << 8);
                 at += sizeof(ushort);
                 uint match = token & RunMark;
-                if (match == RunMark && !AddRun(ref at, end, ref match))
+                if (match == RunMark && !AddRun(ref at, end - LastLiterals, ref match))
                     return false;
                 if (distance - 1 >= produced)
                     return false;
                 produced += match + Lz4MinMatch;
+                if (produced > OutputBytesMax - LastLiterals)
+                    return false;
             }
 
             return false;
@@ -97,26 +111,28 @@ public static class Compression
         return true;
     }
 
+    // The framework's stream ends silently when its input ends early, which would turn a cut stream into zeros:
+    // a sound stream never asks for a byte beyond the block.
     private static unsafe int Inflate(ReadOnlySpan<byte> stored, Span<byte> output)
     {
         fixed (byte* p = stored)
         {
-            using var source = new UnmanagedMemoryStream(p, stored.Length);
+            using var source = new StoredStream(p, stored.Length);
             using var zlib = new ZLibStream(source, CompressionMode.Decompress);
             try
             {
-                int total = 0;
-                while (total < output.Length)
+                int total = 0, got;
+                do
                 {
-                    int got = zlib.Read(output[total..]);
-                    if (got == 0)
-                        return total;
+                    got = zlib.Read(output[total..]);
                     total += got;
                 }
+                while (got > 0 && total < output.Length);
 
-                return zlib.ReadByte() < 0 ? total : -1;
+                bool ended = got == 0 || zlib.ReadByte() < 0;
+                return ended && !source.RanDry ? total : -1;
             }
-            catch (InvalidDataException)
+            catch (Exception e) when (e is InvalidDataException or IOException)
             {
                 return -1;
             }
