@@ -11,11 +11,23 @@ public sealed class Hammer2Exception : IOException
     /// <param name="message">One line: what, where, and what to do if there is something to do.</param>
     /// <param name="inner">The cause, if another exception was.</param>
     public Hammer2Exception(Hammer2Error error, string message, Exception? inner = null)
-        : base(message, inner)
+        : base(OneLine(message), inner)
     {
         Error = error;
     }
 
     /// <summary>What kind of failure this is.</summary>
     public Hammer2Error Error { get; }
+
+    // Messages quote names and labels from the medium: line breaks and terminal control codes must not pass.
+    private static string OneLine(string message)
+    {
+        if (!message.AsSpan().ContainsAnyInRange('\u0000', '\u001F') && !message.AsSpan().ContainsAnyInRange('\u007F', '\u009F'))
+            return message;
+        return string.Create(message.Length, message, static (span, text) =>
+        {
+            for (int i = 0; i < span.Length; i++)
+                span[i] = char.IsControl(text[i]) ? '?' : text[i];
+        });
+    }
 }
