@@ -139,6 +139,8 @@ internal static class BlockTree
 
         private void CheckPath(in BlockRef bref)
         {
+            if (bref.Type != BlockRefType.Indirect)
+                throw new Hammer2Exception(Hammer2Error.Corrupt, $"Blockref {bref} belongs to the freemap and stands in the topology.");
             if (_depth == DepthMax)
                 throw new Hammer2Exception(Hammer2Error.Corrupt, $"Blockref {bref}: more than {DepthMax} levels of indirect blocks.");
             for (int i = 0; i < _depth; i++)
