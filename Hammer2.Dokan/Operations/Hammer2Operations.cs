@@ -29,6 +29,7 @@ internal sealed partial class Hammer2Operations : IDokanOperations2, IDisposable
     private readonly ILogger _log;
     private readonly TimeProvider _clock;
     private readonly bool _hideDotFiles;
+    private readonly bool _failDamagedListings;
     private readonly FoldIndexCache _indexes;
     private readonly PathResolver _paths;
     private readonly LinkResolver _links;
@@ -52,6 +53,7 @@ internal sealed partial class Hammer2Operations : IDokanOperations2, IDisposable
         _log = options.Logger ?? NullLogger.Instance;
         _clock = options.Clock;
         _hideDotFiles = options.HideDotFiles;
+        _failDamagedListings = options.FailDamagedListings;
         _indexes = new FoldIndexCache(pfs, options.NameIndexBytesMax);
         _paths = new PathResolver(pfs, _indexes);
         _links = new LinkResolver(pfs);

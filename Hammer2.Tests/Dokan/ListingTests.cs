@@ -143,6 +143,10 @@ public sealed class ListingTests
         }
 
         Assert.AreEqual(34, lost);
+        using DokanVolume strict = DokanVolume.Mount("dmg-indirect-dir", options: new Hammer2.Dokan.DokanMountOptions { FailDamagedListings = true });
+        Assert.IsEmpty(strict.Client.FindAll("\\many", "*", out int error));
+        Assert.AreEqual(1392, error, "on request the listing fails instead");
+        Assert.AreEqual(0, strict.Client.GetFileAttributes("\\many\\" + names[0], out _));
     }
 
     [TestMethod]
