@@ -152,10 +152,11 @@ internal sealed partial class Hammer2Operations
         bool hidden = IsHidden(name);
         if (error != Hammer2Error.None)
         {
+            var unknown = new InodeAttributes { Type = type, Mode = FileRecord.AnyWriteBit };
             return new FindFileInformation
             {
                 FileName = name.AsMemory(),
-                Attributes = FileRecord.Of(FileRecord.KindOf(type), new InodeAttributes { Type = type, Mode = 0x92 }, hidden).Attributes,
+                Attributes = FileRecord.Of(FileRecord.KindOf(type), unknown, hidden).Attributes,
             };
         }
 

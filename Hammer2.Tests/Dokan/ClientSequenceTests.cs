@@ -17,9 +17,11 @@ public sealed class ClientSequenceTests
     private const FileAccess GR = Win32Client.GenericRead;
     private const FileAccess GX = Win32Client.GenericExecute;
 
-    private static DokanVolume Mount(int threads) => DokanVolume.Mount("small-mixed", new SimulatorOptions { Threads = threads, Seed = threads });
+    private static DokanVolume Mount(int threads) =>
+        DokanVolume.Mount("small-mixed", new SimulatorOptions { Threads = threads, Seed = threads });
 
-    private static NtStatus Probe(DokanVolume volume, string name, FileAccess access = RA) => volume.Try(name, CreateDisposition.Open, access);
+    private static NtStatus Probe(DokanVolume volume, string name, FileAccess access = RA) =>
+        volume.Try(name, CreateDisposition.Open, access);
 
     [TestMethod]
     [DataRow(1)]

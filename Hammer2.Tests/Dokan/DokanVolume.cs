@@ -72,7 +72,9 @@ internal sealed class DokanVolume : IDisposable
     private bool _unmounted;
     private bool _failed;
 
-    private DokanVolume(FaultDevice[] devices, string label, SimulatorOptions simulator, DokanMountOptions options, VolumeOptions? volume, Func<IDokanOperations2, IDokanOperations2>? wrap)
+    private DokanVolume(
+        FaultDevice[] devices, string label, SimulatorOptions simulator, DokanMountOptions options, VolumeOptions? volume,
+        Func<IDokanOperations2, IDokanOperations2>? wrap)
     {
         Devices = devices;
         _volume = Hammer2Volume.Open(devices, volume);

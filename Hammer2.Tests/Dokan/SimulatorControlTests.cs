@@ -41,7 +41,9 @@ public sealed class SimulatorControlTests
 
     private sealed class WrongOperations(IDokanOperations2 inner, Wrong wrong) : DelegatingOperations(inner)
     {
-        public override NtStatus CreateFile(ReadOnlyNativeMemory<char> fileNamePtr, FileAccess access, FileShare share, FileMode mode, FileOptions options, FileAttributes attributes, ref DokanFileInfo info)
+        public override NtStatus CreateFile(
+            ReadOnlyNativeMemory<char> fileNamePtr, FileAccess access, FileShare share, FileMode mode, FileOptions options,
+            FileAttributes attributes, ref DokanFileInfo info)
         {
             if (wrong == Wrong.DeniesADelete && (access & FileAccess.Delete) != 0)
                 return NtStatus.AccessDenied;
@@ -63,7 +65,9 @@ public sealed class SimulatorControlTests
             }
         }
 
-        public override NtStatus ReadFile(ReadOnlyNativeMemory<char> fileNamePtr, NativeMemory<byte> buffer, out int bytesRead, long offset, ref DokanFileInfo info)
+        public override NtStatus ReadFile(
+            ReadOnlyNativeMemory<char> fileNamePtr, NativeMemory<byte> buffer, out int bytesRead, long offset,
+            ref DokanFileInfo info)
         {
             NtStatus status = base.ReadFile(fileNamePtr, buffer, out bytesRead, offset, ref info);
             switch (wrong)
@@ -87,7 +91,8 @@ public sealed class SimulatorControlTests
             return status;
         }
 
-        public override NtStatus GetFileInformation(ReadOnlyNativeMemory<char> fileNamePtr, out ByHandleFileInformation fileInfo, ref DokanFileInfo info)
+        public override NtStatus GetFileInformation(
+            ReadOnlyNativeMemory<char> fileNamePtr, out ByHandleFileInformation fileInfo, ref DokanFileInfo info)
         {
             NtStatus status = base.GetFileInformation(fileNamePtr, out fileInfo, ref info);
             if (wrong == Wrong.ZeroAttributes)
@@ -99,7 +104,9 @@ public sealed class SimulatorControlTests
             return status;
         }
 
-        public override NtStatus FindFilesWithPattern(ReadOnlyNativeMemory<char> fileNamePtr, ReadOnlyNativeMemory<char> searchPatternPtr, out IEnumerable<FindFileInformation> files, ref DokanFileInfo info)
+        public override NtStatus FindFilesWithPattern(
+            ReadOnlyNativeMemory<char> fileNamePtr, ReadOnlyNativeMemory<char> searchPatternPtr,
+            out IEnumerable<FindFileInformation> files, ref DokanFileInfo info)
         {
             NtStatus status = wrong == Wrong.ListsUnfiltered
                 ? base.FindFiles(fileNamePtr, out files, ref info)
@@ -114,7 +121,9 @@ public sealed class SimulatorControlTests
             return status;
         }
 
-        public override NtStatus GetVolumeInformation(NativeMemory<char> volumeLabel, out FileSystemFeatures features, NativeMemory<char> fileSystemName, out uint maximumComponentLength, ref uint volumeSerialNumber, ref DokanFileInfo info)
+        public override NtStatus GetVolumeInformation(
+            NativeMemory<char> volumeLabel, out FileSystemFeatures features, NativeMemory<char> fileSystemName,
+            out uint maximumComponentLength, ref uint volumeSerialNumber, ref DokanFileInfo info)
         {
             NtStatus status = base.GetVolumeInformation(volumeLabel, out features, fileSystemName, out maximumComponentLength, ref volumeSerialNumber, ref info);
             if (wrong == Wrong.NoSerial)
@@ -124,7 +133,8 @@ public sealed class SimulatorControlTests
             return status;
         }
 
-        public override NtStatus GetDiskFreeSpace(out long freeBytesAvailable, out long totalNumberOfBytes, out long totalNumberOfFreeBytes, ref DokanFileInfo info)
+        public override NtStatus GetDiskFreeSpace(
+            out long freeBytesAvailable, out long totalNumberOfBytes, out long totalNumberOfFreeBytes, ref DokanFileInfo info)
         {
             NtStatus status = base.GetDiskFreeSpace(out freeBytesAvailable, out totalNumberOfBytes, out totalNumberOfFreeBytes, ref info);
             if (wrong == Wrong.SpaceUpsideDown)
