@@ -12,5 +12,6 @@ internal static class ContractsOnly
 
     internal static PlatformNotSupportedException Refusal() => new(
         "This build carries only the declarations of DokanNet, which cannot mount. Build on Windows, or with " +
-        "-p:UseDokanNetPackage=true, so that the package DokanNet 2.3.0.3 is used, and install the Dokany driver 2.3.1 or later.");
+        "-p:UseDokanNetPackage=true, so that the package DokanNet 2.3.0.3 is used, and " +
+        "install the Dokany driver 2.3.1 or later.");
 }

@@ -148,5 +148,6 @@ public struct DokanFileInfo
 
     /// <inheritdoc />
     public override readonly string ToString() =>
-        $"{{Context={Context}, DeletePending={DeletePending}, IsDirectory={IsDirectory}, PagingIo={PagingIo}, ProcessId={ProcessId}}}";
+        $"{{Context={Context}, DeletePending={DeletePending}, IsDirectory={IsDirectory}, PagingIo={PagingIo}, " +
+        $"ProcessId={ProcessId}}}";
 }

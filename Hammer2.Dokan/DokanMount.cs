@@ -41,10 +41,12 @@ public sealed class DokanMount : IDisposable
 
     /// <summary>Mounts a PFS read-only.</summary>
     /// <param name="pfs">The PFS; it must outlive the mount and is closed by the caller.</param>
-    /// <param name="target">A drive letter (<c>M:</c>), <c>*</c> for the next free one, or the full path of an empty folder.</param>
+    /// <param name="target">A drive letter (<c>M:</c>), <c>*</c> for the next free one, or the full path of an empty
+    /// folder.</param>
     /// <param name="options">Options.</param>
     /// <returns>The mount, when Windows shows the volume.</returns>
-    /// <exception cref="Hammer2Exception">No driver, wrong version, or the mount point cannot be used; the message says what to do.</exception>
+    /// <exception cref="Hammer2Exception">No driver, wrong version, or the mount point cannot be used; the message says
+    /// what to do.</exception>
     public static DokanMount Mount(PfsMount pfs, string target, DokanMountOptions options)
     {
         ArgumentNullException.ThrowIfNull(pfs);
@@ -65,7 +67,9 @@ public sealed class DokanMount : IDisposable
             operations?.Dispose();
             library.Dispose();
             throw new Hammer2Exception(
-                Hammer2Error.Unsupported, $"Mounting at {mountPoint} failed: {refused.Message} ({refused.ErrorStatus}).", refused);
+                Hammer2Error.Unsupported,
+                $"Mounting at {mountPoint} failed: {refused.Message} ({refused.ErrorStatus}).",
+                refused);
         }
         catch
         {

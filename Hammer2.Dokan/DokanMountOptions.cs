@@ -22,6 +22,10 @@ public sealed record DokanMountOptions
     /// <summary>Show names that begin with a dot as Hidden.</summary>
     public bool HideDotFiles { get; init; }
 
+    /// <summary>Fail the listing of a directory of which a part is damaged, rather than listing the readable names and
+    /// logging the damage. For mirroring tools, which would take the missing names for deleted ones.</summary>
+    public bool FailDamagedListings { get; init; }
+
     /// <summary>Memory for the name indexes of directories, in bytes.</summary>
     public long NameIndexBytesMax { get; init; } = 64L << 20;
 

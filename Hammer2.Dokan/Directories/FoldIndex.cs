@@ -75,6 +75,7 @@ internal sealed class FoldIndex
                     index.Add(batch.NameOf(i), record.InodeNumber, record.Type);
             }
 
+            DirectoryDamage.ThrowIfUnreachable(batch.Damage);
             index.IsDamaged |= batch.Damage.Count > 0;
             if (!batch.EndOfDirectory && batch.NextPosition == position)
                 break; // A directory that does not advance is damaged; the engine promises progress, this ends the loop anyway.

@@ -9,10 +9,12 @@ internal static class DriverCheck
 {
     internal const int LibraryVersionMin = 231;
 
-    private const string WhereToGet = "Install Dokany 2.3.1 or later from https://github.com/dokan-dev/dokany/releases and restart Windows if asked.";
+    private const string WhereToGet =
+        "Install Dokany 2.3.1 or later from https://github.com/dokan-dev/dokany/releases and restart Windows if asked.";
 
     /// <summary>What to say when the library cannot be loaded.</summary>
-    internal const string NoLibrary = "The Dokany library dokan2.dll was not found: Dokany is not installed, or it is an old version 1. " + WhereToGet;
+    internal const string NoLibrary =
+        "The Dokany library dokan2.dll was not found: Dokany is not installed, or it is an old version 1. " + WhereToGet;
 
     /// <summary>Null when all is well, otherwise the sentence for the user.</summary>
     internal static string? Complaint(int libraryVersion, int driverVersion)

@@ -14,7 +14,8 @@ internal static class MountTarget
     /// <summary>First letter that is handed out: A and B belong to floppy drives, C to Windows.</summary>
     private const char FirstLetter = 'D';
 
-    /// <summary>The mount point as the driver wants it: <c>M:\</c>, or the path of a folder without a trailing backslash.</summary>
+    /// <summary>The mount point as the driver wants it: <c>M:\</c>, or the path of a folder without a
+    /// trailing backslash.</summary>
     /// <param name="target">What the user said.</param>
     /// <param name="usedDrives">Roots in use, such as <c>C:\</c>.</param>
     internal static string Normalize(string target, IEnumerable<string> usedDrives)
@@ -26,7 +27,12 @@ internal static class MountTarget
         {
             string root = $"{char.ToUpperInvariant(text[0])}:\\";
             if (usedDrives.Contains(root, StringComparer.OrdinalIgnoreCase))
-                throw new Hammer2Exception(Hammer2Error.InvalidArgument, $"Drive {root} is in use; choose another letter, or * for the next free one.");
+            {
+                throw new Hammer2Exception(
+                    Hammer2Error.InvalidArgument,
+                    $"Drive {root} is in use; choose another letter, or * for the next free one.");
+            }
+
             return root;
         }
 
@@ -43,7 +49,8 @@ internal static class MountTarget
         {
             throw new Hammer2Exception(
                 Hammer2Error.InvalidArgument,
-                $"'{target}' is no mount point: give a drive letter (M:), * for the next free one, or the full path of an empty folder.");
+                $"'{target}' is no mount point: give a drive letter (M:), * for the next free one, or the full path of an " +
+                "empty folder.");
         }
 
         return text.Replace('/', '\\').TrimEnd('\\');

@@ -65,7 +65,8 @@ internal static class NameMapping
         return new string(shown[..ToWindows(name, shown)]);
     }
 
-    /// <summary>Takes a Windows name back to the bytes of the medium. The buffer holds <see cref="NameLengthMax"/> bytes.</summary>
+    /// <summary>Takes a Windows name back to the bytes of the medium. The buffer holds
+    /// <see cref="NameLengthMax"/> bytes.</summary>
     /// <returns>Number of bytes, or -1 when no medium name can be meant (see <see cref="IsSyntaxValid"/>).</returns>
     internal static int ToMedium(ReadOnlySpan<char> shown, Span<byte> name)
     {

@@ -16,7 +16,8 @@ internal readonly struct FileRecord
     /// <summary>Windows counts time from here; anything earlier would be shown as no time at all.</summary>
     private static readonly DateTime s_firstTime = DateTime.FromFileTimeUtc(0);
 
-    private const uint AnyWriteBit = 0x92; // 0222
+    /// <summary>Octal 0222: the right to write of anybody.</summary>
+    internal const uint AnyWriteBit = 0x92;
 
     private FileRecord(FileAttributes attributes, long length, in InodeAttributes inode)
     {

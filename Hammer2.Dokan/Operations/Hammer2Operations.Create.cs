@@ -85,7 +85,8 @@ internal sealed partial class Hammer2Operations
         bool keep = false;
         try
         {
-            var target = new CreateTarget(open.Kind, open.Kind == TargetKind.File && FileRecord.IsReadOnly(open.AtOpen), open.IsRoot);
+            bool isReadOnly = open.Kind == TargetKind.File && FileRecord.IsReadOnly(open.AtOpen);
+            var target = new CreateTarget(open.Kind, isReadOnly, open.IsRoot);
             CreateVerdict verdict = CreateRules.Existing(request, target);
             if (!verdict.Opens)
                 return verdict.Status;

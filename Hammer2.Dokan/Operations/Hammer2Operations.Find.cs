@@ -1,9 +1,10 @@
 // Listings (dokan-semantics A.8, B.21). The library takes a snapshot at the first query of a handle, so a listing is
 // collected whole inside the callback: every error can then still become the status.
 // Invariants: an exact name is one look-up; nothing that matches nothing fails; "." and ".." come with real times, never
-// in the root; sizes, times and attributes equal those of a handle on the same object. Parts of a directory that cannot
-// be read are logged and the readable names are listed: the library can pass on names or an error, not both, and the
-// names are what someone who rescues data needs.
+// in the root; sizes, times and attributes equal those of a handle on the same object.
+// Damage: the library can pass on names or an error, not both. By default the readable names are listed and the damage is
+// logged, because that is what someone who rescues data needs; with FailDamagedListings the listing fails, because a tool
+// that mirrors would take the missing names for deleted ones. A device error always fails the listing.
 
 using DokanNet;
 using Hammer2.Dokan.Directories;
@@ -100,6 +101,8 @@ internal sealed partial class Hammer2Operations
             AddDots(directory, found);
         ulong parent = directory.Vnode.InodeNumber;
         FoldIndex index = _indexes.Get(parent, ref info, ref timer);
+        int before = found.Count;
+        Hammer2Exception? hole = null;
         var batch = new DirectoryBatch();
         ulong position = 0;
         do
@@ -110,19 +113,27 @@ internal sealed partial class Hammer2Operations
                 ref readonly DirectoryRecord record = ref batch[i];
                 if (record.Type == ObjectType.Whiteout)
                     continue;
+                DirectoryDamage.ThrowIfUnreachable(record.Error, "the attributes of an entry cannot be read");
                 string name = index.ShownName(batch.NameOf(i));
                 if (all || NamePattern.Matches(pattern, name))
                     found.Add(Describe(parent, name, record.Type, record.InodeNumber, record.Error, record.Attributes));
             }
 
+            DirectoryDamage.ThrowIfUnreachable(batch.Damage);
             foreach (Hammer2Exception damage in batch.Damage)
+            {
+                hole = damage;
                 _log.LogError("Listing of {Path} is incomplete: {Message}", directory.Path, damage.Message);
+            }
+
             if (!batch.EndOfDirectory && batch.NextPosition == position)
                 break;
             position = batch.NextPosition;
             timer.Extend(ref info);
         }
         while (!batch.EndOfDirectory);
+        if (hole is not null && (_failDamagedListings || (all && found.Count == before)))
+            throw new Hammer2Exception(Hammer2Error.Corrupt, hole.Message, hole);
     }
 
     private void AddDots(OpenFile directory, List<FindFileInformation> found)
@@ -141,10 +152,11 @@ internal sealed partial class Hammer2Operations
         bool hidden = IsHidden(name);
         if (error != Hammer2Error.None)
         {
+            var unknown = new InodeAttributes { Type = type, Mode = FileRecord.AnyWriteBit };
             return new FindFileInformation
             {
                 FileName = name.AsMemory(),
-                Attributes = FileRecord.Of(FileRecord.KindOf(type), new InodeAttributes { Type = type, Mode = 0x92 }, hidden).Attributes,
+                Attributes = FileRecord.Of(FileRecord.KindOf(type), unknown, hidden).Attributes,
             };
         }
 

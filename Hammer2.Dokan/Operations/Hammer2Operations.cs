@@ -29,6 +29,7 @@ internal sealed partial class Hammer2Operations : IDokanOperations2, IDisposable
     private readonly ILogger _log;
     private readonly TimeProvider _clock;
     private readonly bool _hideDotFiles;
+    private readonly bool _failDamagedListings;
     private readonly FoldIndexCache _indexes;
     private readonly PathResolver _paths;
     private readonly LinkResolver _links;
@@ -44,7 +45,8 @@ internal sealed partial class Hammer2Operations : IDokanOperations2, IDisposable
     /// <param name="pfs">What to show. It stays the caller's, who closes it after Unmounted.</param>
     /// <param name="options">Options of the mount.</param>
     /// <param name="ownerSid">Who owns everything in Windows' eyes.</param>
-    /// <param name="securityFromBytes">Puts descriptor bytes into the class of Windows; a test that runs elsewhere has another.</param>
+    /// <param name="securityFromBytes">Puts descriptor bytes into the class of Windows; a test that runs elsewhere
+    /// has another.</param>
     internal Hammer2Operations(
         PfsMount pfs, DokanMountOptions options, string ownerSid, Func<byte[], bool, FileSystemSecurity?> securityFromBytes)
     {
@@ -52,6 +54,7 @@ internal sealed partial class Hammer2Operations : IDokanOperations2, IDisposable
         _log = options.Logger ?? NullLogger.Instance;
         _clock = options.Clock;
         _hideDotFiles = options.HideDotFiles;
+        _failDamagedListings = options.FailDamagedListings;
         _indexes = new FoldIndexCache(pfs, options.NameIndexBytesMax);
         _paths = new PathResolver(pfs, _indexes);
         _links = new LinkResolver(pfs);
@@ -141,7 +144,8 @@ internal sealed partial class Hammer2Operations : IDokanOperations2, IDisposable
         try
         {
             string path = name.IsNull ? "(volume)" : name.Span.ToString();
-            _log.LogError(thrown, "{Callback} of {Path} failed with {Status:X8}: {Message}", callback, path, (long)status, thrown.Message);
+            _log.LogError(
+                thrown, "{Callback} of {Path} failed with {Status:X8}: {Message}", callback, path, (long)status, thrown.Message);
         }
         catch (Exception unloggable)
         {

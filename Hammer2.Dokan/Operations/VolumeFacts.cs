@@ -15,7 +15,8 @@ internal sealed class VolumeFacts
     internal const uint ComponentLengthMax = 255;
     internal const int LabelLengthMax = 32;
 
-    /// <summary>Named streams, reparse points, sparse files and hard links are left out: each would promise requests that fail.</summary>
+    /// <summary>Named streams, reparse points, sparse files and hard links are left out: each would promise requests
+    /// that fail.</summary>
     internal const FileSystemFeatures Features =
         FileSystemFeatures.CasePreservedNames | FileSystemFeatures.UnicodeOnDisk | FileSystemFeatures.PersistentAcls
         | FileSystemFeatures.ReadOnlyVolume;
@@ -28,7 +29,9 @@ internal sealed class VolumeFacts
     internal VolumeFacts(string pfsLabel, Guid fileSystemId, DokanMountOptions options)
     {
         // The file system name says NTFS for the sake of programs that insist on it, so the label says the truth.
-        Label = options.VolumeLabel is { } chosen ? Cut(chosen, LabelLengthMax) : Cut(pfsLabel, LabelLengthMax - Suffix.Length) + Suffix;
+        Label = options.VolumeLabel is { } chosen
+            ? Cut(chosen, LabelLengthMax)
+            : Cut(pfsLabel, LabelLengthMax - Suffix.Length) + Suffix;
         FileSystemName = options.FileSystemName;
         SerialNumber = SerialOf(fileSystemId);
     }

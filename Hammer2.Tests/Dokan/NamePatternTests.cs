@@ -39,7 +39,8 @@ public sealed class NamePatternTests
     [DataRow("a?", "a>")]
     [DataRow("a??.*", "a>>\"*")]
     [DataRow("ab.txt", "ab.txt")]
-    public void TheClientRewritesPatternsAsWin32Does(string typed, string arrives) => Assert.AreEqual(arrives, Win32Client.Rewrite(typed));
+    public void TheClientRewritesPatternsAsWin32Does(string typed, string arrives) =>
+        Assert.AreEqual(arrives, Win32Client.Rewrite(typed));
 
     [TestMethod]
     public void RandomPatternsAgreeWithAnIndependentMatcher()

@@ -52,7 +52,8 @@ internal sealed class ControlBlock(string name)
     /// <summary>Takes an open out of the share table.</summary>
     internal void Unshare(SimulatedHandle handle) => _shares.RemoveAll(entry => entry.Handle == handle);
 
-    private static bool Lacks(bool wanted, FileShare share, FileShare kind, bool counts) => wanted && counts && (share & kind) == 0;
+    private static bool Lacks(bool wanted, FileShare share, FileShare kind, bool counts) =>
+        wanted && counts && (share & kind) == 0;
 
     private static (bool Reads, bool Writes, bool Deletes) Wants(FileAccess access) => (
         (access & (FileAccess.ReadData | FileAccess.Execute)) != 0,

@@ -59,7 +59,8 @@ internal sealed partial class SimulatedDriver
     }
 
     /// <summary>Basic information: attributes first, then times, and the times only if the attributes succeeded.</summary>
-    internal NtStatus SetBasic(SimulatedHandle handle, FileAttributes attributes, DateTime? created, DateTime? accessed, DateTime? written)
+    internal NtStatus SetBasic(
+        SimulatedHandle handle, FileAttributes attributes, DateTime? created, DateTime? accessed, DateTime? written)
     {
         NtStatus status = Change(nameof(IDokanOperations2.SetFileAttributes), handle, default,
             (GuardedMemory name, ref DokanFileInfo info) => _adapter.SetFileAttributes(name.Text, attributes, ref info));

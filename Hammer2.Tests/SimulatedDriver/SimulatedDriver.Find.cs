@@ -8,7 +8,8 @@ internal sealed partial class SimulatedDriver
 {
     /// <summary>One directory query. The first one of a handle takes the snapshot and fixes the pattern.</summary>
     /// <returns>NoSuchFile when the first query finds nothing, NoMoreFiles at the end.</returns>
-    internal NtStatus QueryDirectory(SimulatedHandle handle, string? pattern, bool restart, int entriesMax, out List<FindFileInformation> entries)
+    internal NtStatus QueryDirectory(
+        SimulatedHandle handle, string? pattern, bool restart, int entriesMax, out List<FindFileInformation> entries)
     {
         (NtStatus status, List<FindFileInformation> found) = OnPump(() =>
         {
@@ -44,7 +45,9 @@ internal sealed partial class SimulatedDriver
         }
     }
 
-    private (NtStatus Status, List<FindFileInformation> Entries) QueryEvent(SimulatedHandle handle, string? pattern, bool restart, int entriesMax)
+    private (
+        NtStatus Status, List<FindFileInformation> Entries) QueryEvent(SimulatedHandle handle, string? pattern, bool restart,
+        int entriesMax)
     {
         bool first = handle.Pattern is null;
         if (!handle.IsDirectory)

@@ -104,7 +104,8 @@ internal sealed partial class SimulatedDriver
     }
 
     /// <summary>The descriptor as bytes; BufferOverflow and the needed length when the buffer is too small.</summary>
-    internal NtStatus QuerySecurity(SimulatedHandle handle, AccessControlSections sections, int bufferLength, out byte[] descriptor, out int needed)
+    internal NtStatus QuerySecurity(
+        SimulatedHandle handle, AccessControlSections sections, int bufferLength, out byte[] descriptor, out int needed)
     {
         (NtStatus status, byte[] bytes) = OnPump(() =>
         {

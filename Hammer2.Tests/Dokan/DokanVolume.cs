@@ -1,0 +1,173 @@
+// A golden image mounted through the adapter on the simulated driver.
+// Invariants: devices are borrowed and never written; Dispose unmounts, and fails the test when the adapter broke a rule
+// of the driver or kept an open.
+
+using DokanNet;
+using Hammer2.Dokan;
+using Hammer2.Dokan.Operations;
+using Hammer2.Engine.Devices;
+using Hammer2.Engine.Pfs;
+using Hammer2.Engine.Primitives;
+using Hammer2.Engine.Volumes;
+using Hammer2.Tests.Images;
+using Hammer2.Tests.SimulatedDriver;
+
+namespace Hammer2.Tests.Dokan;
+
+/// <summary>A device that can be unplugged or slow. It does not own the device below.</summary>
+internal sealed class FaultDevice(IBlockDevice inner) : IBlockDevice
+{
+    private int _removed;
+    private Action? _beforeRead;
+
+    public string Name => inner.Name;
+
+    public long Length => inner.Length;
+
+    public int SectorSize => inner.SectorSize;
+
+    /// <summary>From now on every read fails.</summary>
+    public void Remove() => Volatile.Write(ref _removed, 1);
+
+    /// <summary>Called before each read.</summary>
+    public void BeforeRead(Action? action) => Volatile.Write(ref _beforeRead, action);
+
+    public void Read(long offset, Span<byte> buffer)
+    {
+        Volatile.Read(ref _beforeRead)?.Invoke();
+        if (Volatile.Read(ref _removed) != 0)
+            throw new Hammer2Exception(Hammer2Error.Io, $"{Name} was removed");
+        inner.Read(offset, buffer);
+    }
+
+    public void Write(long offset, ReadOnlySpan<byte> data) => Assert.Fail($"something wrote to {Name}");
+
+    public void Flush()
+    {
+        // Nothing was written.
+    }
+
+    public void Dispose() => GC.SuppressFinalize(this);
+}
+
+/// <summary>A clock that a test moves.</summary>
+internal sealed class ManualClock : TimeProvider
+{
+    private long _ticks;
+
+    public override long TimestampFrequency => TimeSpan.TicksPerSecond;
+
+    public override long GetTimestamp() => Volatile.Read(ref _ticks);
+
+    internal void Advance(TimeSpan time) => Interlocked.Add(ref _ticks, time.Ticks);
+}
+
+/// <summary>A mounted image.</summary>
+internal sealed class DokanVolume : IDisposable
+{
+    internal const string UserSid = "S-1-5-21-1111-2222-3333-1001";
+
+    private readonly Hammer2Volume _volume;
+    private readonly int _thread = Environment.CurrentManagedThreadId;
+    private bool _unmounted;
+    private bool _failed;
+
+    private DokanVolume(
+        FaultDevice[] devices, string label, SimulatorOptions simulator, DokanMountOptions options, VolumeOptions? volume,
+        Func<IDokanOperations2, IDokanOperations2>? wrap)
+    {
+        Devices = devices;
+        _volume = Hammer2Volume.Open(devices, volume);
+        Pfs = _volume.OpenPfs(label);
+        Adapter = new Hammer2Operations(Pfs, options with { Logger = Log }, UserSid, SimulatedDriver.SimulatedDriver.CaptureDescriptor);
+        Driver = new SimulatedDriver.SimulatedDriver(wrap is null ? Adapter : wrap(Adapter), simulator);
+        Client = new Win32Client(Driver);
+        AppDomain.CurrentDomain.FirstChanceException += NoteFailure;
+    }
+
+    internal FaultDevice[] Devices { get; }
+
+    internal PfsMount Pfs { get; }
+
+    internal Hammer2Operations Adapter { get; }
+
+    internal SimulatedDriver.SimulatedDriver Driver { get; }
+
+    internal Win32Client Client { get; }
+
+    internal ListLogger Log { get; } = new();
+
+    internal static DokanVolume Mount(
+        string image, SimulatorOptions? simulator = null, DokanMountOptions? options = null, VolumeOptions? volume = null,
+        Func<IDokanOperations2, IDokanOperations2>? wrap = null)
+    {
+        GoldenImage golden = GoldenImages.Get(image);
+        FaultDevice[] devices = [.. golden.Devices.Select(device => new FaultDevice(device))];
+        var mounted = new DokanVolume(devices, golden.Label, simulator ?? new SimulatorOptions(), options ?? new DokanMountOptions(), volume, wrap);
+        Assert.AreEqual(NtStatus.Success, mounted.Driver.Mount("M:\\"));
+        return mounted;
+    }
+
+    /// <summary>A mount whose driver lets everything through, so that the adapter's own answers are seen.</summary>
+    internal static DokanVolume MountBypassed(string image, int threads = 4) =>
+        Mount(image, new SimulatorOptions { BypassWriteProtection = true, Threads = threads });
+
+    /// <summary>Opens with native rights; the outcome carries the adapter's own status.</summary>
+    internal OpenOutcome Open(
+        string name, CreateDisposition disposition, DokanNet.FileAccess access, bool directory = false, FileOptions options = FileOptions.None, FileAttributes attributes = FileAttributes.Normal) =>
+        Driver.Open(new OpenRequest(name, disposition, access) { Directory = directory, Options = options, Attributes = attributes });
+
+    /// <summary>Opens and closes; the status that the program gets.</summary>
+    internal NtStatus Try(
+        string name, CreateDisposition disposition, DokanNet.FileAccess access, bool directory = false, FileOptions options = FileOptions.None)
+    {
+        OpenOutcome outcome = Open(name, disposition, access, directory, options);
+        if (outcome.Handle is not null)
+            Driver.CloseHandle(outcome.Handle);
+        return outcome.Status;
+    }
+
+    /// <summary>Opens; fails the test when that fails.</summary>
+    internal SimulatedHandle MustOpen(string name, DokanNet.FileAccess access, bool directory = false)
+    {
+        OpenOutcome outcome = Open(name, CreateDisposition.Open, access, directory);
+        Assert.AreEqual(NtStatus.Success, outcome.Status, $"open of {name}: {(long)outcome.Status:X8}");
+        return outcome.Handle!;
+    }
+
+    internal void Unmount()
+    {
+        _unmounted = true;
+        Assert.AreEqual(NtStatus.Success, Driver.Unmount());
+    }
+
+    /// <summary>A test that failed already leaves handles open; saying so as well would hide why it failed.</summary>
+    private void NoteFailure(object? sender, System.Runtime.ExceptionServices.FirstChanceExceptionEventArgs args) =>
+        _failed |= args.Exception is AssertFailedException && Environment.CurrentManagedThreadId == _thread;
+
+    public void Dispose()
+    {
+        AppDomain.CurrentDomain.FirstChanceException -= NoteFailure;
+        bool closedAll = Driver.OpenCount == 0 || _unmounted;
+        int left = Adapter.OpenCount;
+        if (!_unmounted)
+            Unmount();
+        try
+        {
+            if (_failed)
+                return;
+            Driver.Dispose();
+            Assert.IsTrue(closedAll, "the test left handles open");
+            if (Driver.OpenCount == 0)
+                Assert.AreEqual(0, left, "the adapter kept opens that were closed");
+            Assert.AreEqual(0, Adapter.OpenCount, "the adapter kept opens after Unmounted");
+            Assert.AreEqual(0, Pfs.OpenInodes, "the engine has inodes that nobody closed");
+        }
+        finally
+        {
+            Adapter.Dispose();
+            Pfs.Dispose();
+            _volume.Dispose();
+        }
+    }
+}
