@@ -49,7 +49,15 @@ public sealed class ManifestVerbTests
     }
 
     private static string Text(JsonElement entry, string without) =>
-        string.Join(", ", entry.EnumerateObject().Where(property => property.Name != without).Select(property => $"{property.Name}={property.Value.GetRawText()}"));
+        string.Join(", ", entry.EnumerateObject().Where(property => property.Name != without).Select(property => $"{property.Name}={Value(property.Value)}"));
+
+    // Spelling of the same JSON value may differ: spaces in arrays, the case of escapes.
+    private static string Value(JsonElement value) => value.ValueKind switch
+    {
+        JsonValueKind.String => '"' + value.GetString() + '"',
+        JsonValueKind.Array => string.Join(',', value.EnumerateArray().Select(Value)),
+        _ => value.GetRawText(),
+    };
 
     private static string Difference(string[] expected, string[] actual)
     {
