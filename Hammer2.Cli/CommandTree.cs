@@ -38,15 +38,21 @@ internal static class CommandTree
     /// <summary>A mistyped option that was taken for an argument; names that begin with '-' come after '--'.</summary>
     public static void RefuseUnknownOptions(ParseResult parsed)
     {
-        Token? dashes = parsed.Tokens.FirstOrDefault(static token => token.Type == TokenType.DoubleDash);
-        if (dashes is not null)
-            return;
-        string verb = parsed.CommandResult.Command.Name;
-        Token? option = parsed.CommandResult.Command.Arguments
-            .SelectMany(argument => parsed.GetResult(argument)?.Tokens ?? [])
-            .FirstOrDefault(static token => token.Value.Length > 1 && token.Value[0] == '-');
-        if (option is not null)
-            throw CliException.Usage($"{verb} has no option '{option.Value}'; a name that begins with '-' comes after '--'; see 'hammer2 {verb} --help'");
+        if (UnknownOption(parsed) is { } option)
+            throw CliException.Usage(ExplainOption(parsed.CommandResult.Command.Name, option));
+    }
+
+    private static string ExplainOption(string verb, string option) =>
+        $"{verb} has no option '{option}' (a name that begins with '-' comes after '--'); see 'hammer2 {verb} --help'";
+
+    private static string? UnknownOption(ParseResult parsed)
+    {
+        if (parsed.Tokens.Any(static token => token.Type == TokenType.DoubleDash))
+            return null;
+        return parsed.CommandResult.Command.Arguments
+            .SelectMany(argument => parsed.GetResult(argument)?.Tokens.Select(static token => token.Value) ?? [])
+            .Concat(parsed.UnmatchedTokens)
+            .FirstOrDefault(static value => value.Length > 1 && value[0] == '-');
     }
 
     /// <summary>The first parse error as one line, with the verb that was meant when it is guessable.</summary>
@@ -65,17 +71,13 @@ internal static class CommandTree
                 : $"there is no verb '{word}'; did you mean '{meant}'?";
         }
 
+        if (UnknownOption(parsed) is { } option)
+            return ExplainOption(verb, option);
         string message = parsed.Errors[0].Message.TrimEnd('.').ReplaceLineEndings(" ");
         if (parsed.UnmatchedTokens.Count > 0)
-        {
-            message = parsed.UnmatchedTokens[0].StartsWith('-')
-                ? $"{verb} has no option '{parsed.UnmatchedTokens[0]}'"
-                : $"{verb}: one argument too many: '{parsed.UnmatchedTokens[0]}'";
-        }
+            message = $"{verb}: one argument too many: '{parsed.UnmatchedTokens[0]}'";
         else if (MissingArgument(parsed) is { } missing)
-        {
             message = $"{verb} needs {missing}";
-        }
 
         return $"{message}; see '{help}'";
     }

@@ -83,7 +83,8 @@ internal sealed class OpenedImage : IDisposable
         catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
         {
             string message = failure.Message;
-            if (!message.Contains(image, StringComparison.Ordinal))
+            bool saysWhich = VolumeSpec.Parse(image).Paths.Any(path => message.Contains(path, StringComparison.Ordinal));
+            if (!saysWhich)
                 message = $"{image}: {message}";
             throw new CliException(ExitCode.CannotOpen, message, failure);
         }

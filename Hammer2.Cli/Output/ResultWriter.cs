@@ -68,8 +68,12 @@ internal sealed class ResultWriter(Terminal terminal, bool json)
                 WriteItems(writer, buffered, result.ItemsName, items, any);
             if (result.Tail() is { } tail)
                 WriteProperties(writer, tail);
-            writer.WritePropertyName("failures");
-            JsonSerializer.Serialize(writer, result.Failures.ToList(), Shapes);
+            if (result.HasFailuresInJson)
+            {
+                writer.WritePropertyName("failures");
+                JsonSerializer.Serialize(writer, result.Failures.ToList(), Shapes);
+            }
+
             writer.WriteEndObject();
         }
 

@@ -70,6 +70,9 @@ internal class VerbResult(ITextShape head)
     /// <summary>Read after the items were enumerated, as sums are.</summary>
     public Func<ITextShape?> Tail { get; init; } = () => null;
 
+    /// <summary>Whether JSON ends with the failures; only manifests, whose shape is given, leave them to their entries.</summary>
+    public bool HasFailuresInJson { get; init; } = true;
+
     /// <summary>Grows while the items are enumerated.</summary>
     public FailureList Failures { get; init; } = new();
 

@@ -56,7 +56,12 @@ internal static class CompletionVerb
     public static VerbCommand Create()
     {
         var shell = new Argument<string>("SHELL") { Description = "bash, zsh, fish or pwsh." };
-        shell.AcceptOnlyFromAmong([.. s_scripts.Keys]);
+        shell.CompletionSources.Add([.. s_scripts.Keys]);
+        shell.Validators.Add(static result =>
+        {
+            if (result.Tokens.Count == 1 && !s_scripts.ContainsKey(result.Tokens[0].Value))
+                result.AddError($"completion knows bash, zsh, fish and pwsh, not '{result.Tokens[0].Value}'");
+        });
         return new VerbCommand(
             "completion",
             "Print a script that completes verbs and options in a shell.",

@@ -38,7 +38,13 @@ internal static class ManifestVerb
         // Opened before anything is printed, because the label stands first.
         OpenedImage image = OpenedImage.OpenPfs(context, imageName);
         var failures = new FailureList();
-        return new VerbResult(new ManifestHead(image.Pfs.Label)) { ItemsName = "entries", Items = OpenEntries(), Failures = failures };
+        return new VerbResult(new ManifestHead(image.Pfs.Label))
+        {
+            ItemsName = "entries",
+            Items = OpenEntries(),
+            Failures = failures,
+            HasFailuresInJson = false,
+        };
 
         IEnumerable<ITextShape> OpenEntries()
         {

@@ -35,8 +35,12 @@ internal static class VolumeHeaderVerb
             headers.AddRange(copies.Select(copy => HeaderCopyShape.Of(device.Name, copy, copy == best)));
         }
 
+        var failures = new FailureList();
+        if (!headers.Exists(header => header.InUse))
+            failures.Add(Failure.OfVolume("not_hammer2", $"{imageName}: no header copy is valid"));
         return new VerbResult(new NoHead())
         {
+            Failures = failures,
             ItemsName = "headers",
             Items = headers,
             ExitCodeOfVerb = () => CodeOf(headers),

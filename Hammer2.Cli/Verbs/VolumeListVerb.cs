@@ -47,6 +47,8 @@ internal static class VolumeListVerb
             }
         }
 
+        if (found.Count == 0)
+            failures.Add(Failure.OfVolume("not_hammer2", $"{string.Join(' ', images)}: no HAMMER2 volume and no partition table"));
         return new VerbResult(new VolumeTable(found))
         {
             Failures = failures,
@@ -142,9 +144,7 @@ internal sealed record VolumeTable(IReadOnlyList<VolumeShape> Volumes) : ITextSh
 
     public void WriteText(TextOutput output)
     {
-        if (Volumes.Count == 0)
-            output.Line("no HAMMER2 volume and no partition table");
-        else
+        if (Volumes.Count > 0)
             output.Table(s_headings, [.. Volumes.Select(volume => volume.Cells())]);
     }
 }

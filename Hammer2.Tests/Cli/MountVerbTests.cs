@@ -1,0 +1,231 @@
+// mount, umount, mounts and demo: with a host that only remembers, and with the real one of this system where it
+// can mount; the command as a process of its own for --background and for a reader that goes away.
+
+using System.Diagnostics;
+using Hammer2.Cli.Mounting;
+using Hammer2.Tests.Images;
+
+namespace Hammer2.Tests.Cli;
+
+[TestClass]
+public sealed class MountVerbTests
+{
+    private static readonly TimeSpan s_deadline = TimeSpan.FromSeconds(60);
+
+    [TestMethod]
+    public void MountPrintsWhatAndWhereAndStaysUntilUnmounted()
+    {
+        var host = new RememberingHost();
+        host.Unmounted.Set();
+        CliRun run = CliRun.On(host, ["mount", CliRun.Image("small-mixed"), "/target"]).Expect(0);
+        StringAssert.Contains(run.Output, "small-mixed.img@DATA is mounted at /target, read-only");
+        Assert.AreEqual("mount DATA /target; wait; dispose", string.Join("; ", host.Calls));
+    }
+
+    [TestMethod]
+    public void StoppedMountEndsWithSuccess()
+    {
+        using var stop = new CancellationTokenSource();
+        var host = new RememberingHost { WhenWaiting = stop.Cancel };
+        CliRun.On(host, ["mount", CliRun.Image("small-mixed"), "/target"], stop.Token).Expect(0);
+        CollectionAssert.Contains(host.Calls, "dispose");
+    }
+
+    [TestMethod]
+    public void MountAsJsonHasItsShape()
+    {
+        var host = new RememberingHost();
+        host.Unmounted.Set();
+        var json = CliRun.On(host, ["mount", "--json", CliRun.Image("small-mixed"), "/target"]).Expect(0).Json;
+        Assert.AreEqual("image label target read_only pid failures", string.Join(' ', json.EnumerateObject().Select(property => property.Name)));
+    }
+
+    [TestMethod]
+    public void MountWithoutDriverSaysWhatIsMissing()
+    {
+        var host = new RememberingHost { Problem = "there is no driver" };
+        CliRun.On(host, ["mount", CliRun.Image("small-mixed"), "/target"]).Expect(3).ExpectOneLine("there is no driver");
+        Assert.IsEmpty(host.Calls);
+    }
+
+    [TestMethod]
+    public void FailingMountIsOneLine()
+    {
+        var host = new RememberingHost { Failure = new IOException("the target is taken") };
+        CliRun.On(host, ["mount", CliRun.Image("small-mixed"), "/target"]).Expect(3).ExpectOneLine("the target is taken");
+    }
+
+    [TestMethod]
+    public void UmountAndMountsReachTheHost()
+    {
+        var host = new RememberingHost();
+        CliRun.On(host, ["umount", "/target"]).Expect(0);
+        Assert.AreEqual("unmount /target", string.Join("; ", host.Calls));
+        var mounts = CliRun.On(host, ["mounts", "--json"]).Expect(0).Json.GetProperty("mounts");
+        Assert.AreEqual("/there", mounts[0].GetProperty("target").GetString());
+        StringAssert.Contains(CliRun.On(host, ["mounts"]).Expect(0).Output, "/there");
+    }
+
+    [TestMethod]
+    public void DemoWithoutDriverShowsTheSampleThroughTheEngine()
+    {
+        CliRun run = CliRun.On(new RememberingHost { Problem = "there is no driver" }, ["demo"]).Expect(0);
+        StringAssert.StartsWith(run.Output, "mounting is not possible here (there is no driver)");
+        StringAssert.Contains(run.Output, "├── ");
+        Assert.AreEqual("", run.Error);
+    }
+
+    [TestMethod]
+    public void DemoMountsShowsAndCleansUp()
+    {
+        using var shown = new TemporaryFolder();
+        File.WriteAllText(shown["seen-by-the-system"], "x");
+        var host = new RememberingHost { Picked = shown.Path };
+        CliRun run = CliRun.On(host, ["demo"]).Expect(0);
+        StringAssert.Contains(run.Output, "seen-by-the-system");
+        Assert.AreEqual($"pick; mount DATA {shown.Path}; unmount; dispose; release", string.Join("; ", host.Calls));
+    }
+
+    [TestMethod]
+    public void BackgroundMountReturnsWhenMountedAndUmountEndsIt()
+    {
+        RequireMounting();
+        using var folder = new TemporaryFolder();
+        Directory.CreateDirectory(folder["mnt"]);
+        var (code, output, error) = RunProcess("mount", "--background", CliRun.Image("small-mixed"), folder["mnt"]);
+        Assert.AreEqual(0, code, error);
+        try
+        {
+            StringAssert.Contains(output, "is mounted at " + folder["mnt"]);
+            CollectionAssert.Contains(Directory.GetDirectories(folder["mnt"]).Select(Path.GetFileName).ToArray(), "deep");
+            StringAssert.Contains(CliRun.Of("mounts").Expect(0).Output, folder["mnt"]);
+        }
+        finally
+        {
+            CliRun.Of("umount", folder["mnt"]).Expect(0);
+        }
+
+        Assert.IsFalse(CliRun.Of("mounts").Expect(0).Output.Contains(folder["mnt"], StringComparison.Ordinal));
+        CliRun.Of("umount", folder["mnt"]).Expect(1).ExpectOneLine(folder["mnt"]);
+    }
+
+    [TestMethod]
+    public void BackgroundMountThatFailsPassesTheExitCodeOn()
+    {
+        var (code, output, error) = RunProcess("mount", "--background", "no-such.img", "/target");
+        Assert.AreEqual(3, code);
+        Assert.AreEqual("", output);
+        StringAssert.StartsWith(error, "hammer2: no-such.img");
+    }
+
+    [TestMethod]
+    public void DemoReallyMounts()
+    {
+        RequireMounting();
+        CliRun run = CliRun.Of("demo").Expect(0);
+        StringAssert.Contains(run.Output, "is mounted at ");
+        StringAssert.Contains(run.Output, "the operating system sees at ");
+    }
+
+    [TestMethod]
+    public void ReaderThatGoesAwayEndsTheRunQuietly()
+    {
+        using Process process = Start("cat", CliRun.Image("bigfile"), "/huge/sparse-north");
+        byte[] some = new byte[10];
+        process.StandardOutput.BaseStream.ReadExactly(some);
+        process.StandardOutput.Close();
+        // 1.5 TiB are never read in this time: the run ended because nobody listens.
+        Assert.IsTrue(process.WaitForExit(s_deadline), "still reading for nobody");
+        Assert.AreEqual("", process.StandardError.ReadToEnd());
+        Assert.AreEqual(0, process.ExitCode);
+    }
+
+    [TestMethod]
+    public void StateFilesOfDeadProcessesAreDropped()
+    {
+        using var folder = new TemporaryFolder();
+        var states = new MountStates(folder["mounts"]);
+        Assert.IsEmpty(states.List());
+        states.Add(new MountedVolume("a.img", "DATA", "H:", true, Environment.ProcessId));
+        File.WriteAllText(folder["mounts/1234567.json"], """{"mount":{"image":"b","target":"I:","process_id":1234567},"started_utc":"2020-01-01T00:00:00Z"}""");
+        File.WriteAllText(folder["mounts/7.json"], "no json");
+        Assert.AreEqual("H:", states.List().Single().Target);
+        Assert.HasCount(1, Directory.GetFiles(folder["mounts"]));
+        states.Remove(Environment.ProcessId);
+        Assert.IsEmpty(states.List());
+    }
+
+    private static void RequireMounting()
+    {
+        if (MountHosts.ForThisSystem().WhyUnavailable() is { } problem)
+            Assert.Inconclusive("not run: " + problem);
+    }
+
+    private static Process Start(params string[] args)
+    {
+        string program = Path.Combine(AppContext.BaseDirectory, "hammer2.dll");
+        return Process.Start(new ProcessStartInfo("dotnet", [program, .. args]) { RedirectStandardOutput = true, RedirectStandardError = true })!;
+    }
+
+    private static (int Code, string Output, string Error) RunProcess(params string[] args)
+    {
+        using Process process = Start(args);
+        Task<string> error = process.StandardError.ReadToEndAsync();
+        string output = process.StandardOutput.ReadToEnd();
+        Assert.IsTrue(process.WaitForExit(s_deadline), "the process does not end");
+        return (process.ExitCode, output, error.Result);
+    }
+
+    private sealed class RememberingHost : IMountHost
+    {
+        public List<string> Calls { get; } = [];
+
+        public ManualResetEventSlim Unmounted { get; } = new();
+
+        public Action? WhenWaiting { get; init; }
+
+        public string? Problem { get; init; }
+
+        public IOException? Failure { get; init; }
+
+        public string Picked { get; init; } = "/picked";
+
+        public string? WhyUnavailable() => Problem;
+
+        public IMountSession Mount(MountRequest request)
+        {
+            if (Failure is not null)
+                throw Failure;
+            Calls.Add($"mount {request.Pfs.Label} {request.Target}");
+            return new Session(this, request.Target);
+        }
+
+        public void Unmount(string target) => Calls.Add("unmount " + target);
+
+        public IReadOnlyList<MountedVolume> List() => [new MountedVolume("/disk.img", "DATA", "/there", true, 7)];
+
+        public string PickTarget()
+        {
+            Calls.Add("pick");
+            return Picked;
+        }
+
+        public void ReleaseTarget(string target) => Calls.Add("release");
+
+        private sealed class Session(RememberingHost host, string target) : IMountSession
+        {
+            public string Target => target;
+
+            public void WaitForUnmount(CancellationToken stop)
+            {
+                host.Calls.Add("wait");
+                host.WhenWaiting?.Invoke();
+                WaitHandle.WaitAny([host.Unmounted.WaitHandle, stop.WaitHandle], s_deadline);
+            }
+
+            public void Unmount() => host.Calls.Add("unmount");
+
+            public void Dispose() => host.Calls.Add("dispose");
+        }
+    }
+}
