@@ -6,7 +6,7 @@ using Hammer2.Cli;
 namespace Hammer2.Tests.Cli;
 
 [TestClass]
-public sealed class ArgumentTests
+public sealed class ArgumentTests : CliTests
 {
     public static IEnumerable<object[]> VerbNames => CommandTree.Verbs().Select(verb => new object[] { verb.Name });
 
