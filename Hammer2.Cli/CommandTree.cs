@@ -1,5 +1,7 @@
 // Builds the command from its verbs and turns parse errors into one line that says what to do.
-// Invariants: the only place that lists all verbs; nothing here opens an image.
+// Invariants: the only place that lists all verbs; every help ends with examples and exit codes; nothing here
+// opens an image. May call System.CommandLine and the verbs' descriptions.
+
 using System.CommandLine;
 using System.CommandLine.Help;
 using System.CommandLine.Invocation;
@@ -96,7 +98,8 @@ internal static class CommandTree
 
     private static string? Closest(string word)
     {
-        (string Name, int Distance) best = Verbs().Select(verb => (verb.Name, Distance(word, verb.Name))).MinBy(pair => pair.Item2);
+        (string Name, int Distance) best = Verbs()
+            .Select(verb => (verb.Name, Distance(word, verb.Name))).MinBy(pair => pair.Item2);
         return best.Distance <= Math.Max(1, word.Length / 3) ? best.Name : null;
     }
 
@@ -141,11 +144,13 @@ internal sealed class HelpWithExamples(HelpAction usual) : SynchronousCommandLin
             output.WriteLine("Examples:");
             output.WriteLine("  hammer2 demo");
             output.WriteLine("  hammer2 ls disk.img@DATA /home -l");
-            output.WriteLine(OperatingSystem.IsWindows() ? "  hammer2 mount disk.img@DATA H:" : "  hammer2 mount disk.img@DATA /mnt/h2");
+            output.WriteLine(
+                OperatingSystem.IsWindows() ? "  hammer2 mount disk.img@DATA H:" : "  hammer2 mount disk.img@DATA /mnt/h2");
         }
 
         output.WriteLine();
-        output.WriteLine("Exit codes: 0 done; 1 something could not be read; 2 wrong arguments; 3 cannot open the volume; 130 interrupted.");
+        output.WriteLine(
+            "Exit codes: 0 done; 1 something could not be read; 2 wrong arguments; 3 cannot open the volume; 130 interrupted.");
         return code;
     }
 }

@@ -1,6 +1,7 @@
 // The exit codes of the command and the two exceptions that carry one of them to Program.
 // Invariants: every failure of a verb is one of these codes; docs/cli.md lists them; no other
 // number leaves the process.
+
 namespace Hammer2.Cli;
 
 /// <summary>What the process returns. Scripts rely on the numbers.</summary>

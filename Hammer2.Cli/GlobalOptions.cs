@@ -1,5 +1,7 @@
 // The options that every verb takes and the arguments that many verbs share, so that they are named,
-// described and completed the same way everywhere.
+// described and completed the same way everywhere. Invariant: a value that cannot be right is refused here,
+// before anything is opened. May call Output for sizes.
+
 using System.CommandLine;
 using Hammer2.Cli.Output;
 

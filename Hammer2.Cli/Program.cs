@@ -1,6 +1,7 @@
 // Entry point: parses the arguments, runs one verb, and maps every way it can end to an exit code
 // and at most one line for the user. Invariants: no stack trace reaches the user unless --verbose
 // asks; a reader that goes away ends the run quietly; tests call Run with streams of their own.
+
 using System.CommandLine;
 using System.Runtime.InteropServices;
 using Hammer2.Cli.Mounting;
@@ -132,7 +133,8 @@ internal static class Program
 
         public void Emit(LogEvent logEvent)
         {
-            string line = $"{logEvent.Timestamp:HH:mm:ss} {logEvent.Level.ToString().ToLowerInvariant()}: " + logEvent.RenderMessage(null);
+            string line = $"{logEvent.Timestamp:HH:mm:ss} {logEvent.Level.ToString().ToLowerInvariant()}: "
+                + logEvent.RenderMessage(null);
             lock (gate)
             {
                 error.WriteLine(line);

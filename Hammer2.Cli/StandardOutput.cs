@@ -2,6 +2,7 @@
 // swallows a broken pipe, so that `hammer2 cat disk.img /huge | head -c 1` would read the whole file
 // for nobody; FileStream keeps a position of its own, so that two commands sharing one redirected
 // file would overwrite each other. Calls the operating system only.
+
 using System.ComponentModel;
 using System.Runtime.InteropServices;
 

@@ -1,6 +1,7 @@
 // What a run of the command sees of the world: where data and messages go, and whether somebody
 // asked it to stop. Invariants: verbs never touch System.Console; tests run verbs in the process
 // by handing in streams of their own.
+
 namespace Hammer2.Cli;
 
 /// <summary>Streams and the stop signal of one run.</summary>

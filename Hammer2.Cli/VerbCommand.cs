@@ -1,6 +1,7 @@
 // A verb as System.CommandLine sees it: name, arguments, what it runs and the examples that its help
 // shows. Invariants: every verb has at least one example (a test asks); a verb's function returns a
 // VerbResult, or the exit code itself when it wrote raw bytes.
+
 using System.CommandLine;
 using Hammer2.Cli.Output;
 

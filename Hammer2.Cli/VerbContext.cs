@@ -1,5 +1,7 @@
 // What every verb is given: the terminal, the global options, the log and the mount host.
-// Made once per run by Program; verbs keep no other state.
+// Invariants: made once per run by Program and never changed; verbs keep no other state between runs.
+// May call Mounting and Output.
+
 using Hammer2.Cli.Mounting;
 using Hammer2.Cli.Output;
 using Microsoft.Extensions.Logging;

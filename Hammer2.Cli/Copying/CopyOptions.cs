@@ -1,5 +1,7 @@
-// What the user may choose about a copy, and what a copy counts. The counters are safe to change from
-// several threads.
+// What the user may choose about a copy, and what a copy counts and says of itself. Invariant: the counters of files
+// are safe to change from several threads; the others belong to the walking thread.
+// May call Output.
+
 using Hammer2.Cli.Output;
 
 namespace Hammer2.Cli.Copying;
@@ -50,7 +52,15 @@ internal sealed class CopyCounts
 
 /// <summary>What <c>get</c> prints.</summary>
 internal sealed record CopySummary(
-    string Destination, long Files, long Bytes, long Directories, long Symlinks, long HardLinks, long Specials, long Skipped, long Partial)
+    string Destination,
+    long Files,
+    long Bytes,
+    long Directories,
+    long Symlinks,
+    long HardLinks,
+    long Specials,
+    long Skipped,
+    long Partial)
     : ITextShape
 {
     public static CopySummary Of(string destination, CopyCounts counts) => new(

@@ -1,6 +1,7 @@
 // Copies the bytes of one file. Invariants: the new file never looks finished when it is not: its time is set
 // last, and a file with an unreadable range is deleted, or kept as NAME.partial with a hole for each such
 // range. Holes of the image and runs of zeros become holes of the copy.
+
 using System.Buffers;
 using Hammer2.Engine.Format;
 using Hammer2.Engine.Inodes;
@@ -11,7 +12,8 @@ using Microsoft.Win32.SafeHandles;
 namespace Hammer2.Cli.Copying;
 
 /// <summary>Copies one file.</summary>
-internal sealed class FileCopy(Vnode source, SafeFileHandle target, ICopyDestination destination, Action<long> progress, CancellationToken stop)
+internal sealed class FileCopy(
+    Vnode source, SafeFileHandle target, ICopyDestination destination, Action<long> progress, CancellationToken stop)
 {
     private const int BufferBytes = 1 << 20;
     private const int HoleBytes = FormatLimits.LogicalBlockBytes;
@@ -124,7 +126,8 @@ internal sealed class FileCopy(Vnode source, SafeFileHandle target, ICopyDestina
         }
     }
 
-    private static ReadOnlySpan<byte> Block(ReadOnlySpan<byte> data, int at) => data.Slice(at, Math.Min(HoleBytes, data.Length - at));
+    private static ReadOnlySpan<byte> Block(ReadOnlySpan<byte> data, int at) =>
+        data.Slice(at, Math.Min(HoleBytes, data.Length - at));
 
     private static bool IsZero(ReadOnlySpan<byte> block) => !block.ContainsAnyExcept((byte)0);
 

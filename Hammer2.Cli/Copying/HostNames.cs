@@ -1,6 +1,7 @@
 // Names of one directory of the image as names of the destination. Invariants: a name that could
 // leave the directory, or that no file system can hold, is refused; within one directory no two entries get
 // names that the destination would take for one.
+
 using System.Text;
 using Hammer2.Dokan.Directories;
 using Hammer2.Dokan.Names;

@@ -2,6 +2,7 @@
 // bytes below the destination's root, '/' between names, as HostNames made them. Invariants: no
 // method follows a symbolic link that the copy did not resolve itself; all failures are IOException
 // or UnauthorizedAccessException with one line.
+
 using Hammer2.Engine.Inodes;
 using Microsoft.Win32.SafeHandles;
 

@@ -2,6 +2,7 @@
 // order; workers on all cores copy files. Invariants: a failing entry is recorded and the copy goes on; a full
 // destination ends it; nothing is written outside the destination: names come from HostNames, and what
 // stands there already is looked at without following links before anything is put below it.
+
 using System.Threading.Channels;
 using Hammer2.Cli.Listing;
 using Hammer2.Cli.Output;
@@ -40,7 +41,8 @@ internal sealed class TreeCopier(
     public void Run(TreeEntry start, byte[] path)
     {
         var queue = Channel.CreateBounded<FileJob>(new BoundedChannelOptions(QueuedFilesMax) { SingleWriter = true });
-        Task[] workers = [.. Enumerable.Range(0, Environment.ProcessorCount).Select(_ => Task.Run(() => Work(queue.Reader), CancellationToken.None))];
+        Task[] workers = [.. Enumerable.Range(0, Environment.ProcessorCount)
+            .Select(_ => Task.Run(() => Work(queue.Reader), CancellationToken.None))];
         try
         {
             Produce(start, path, queue.Writer);
@@ -156,7 +158,10 @@ internal sealed class TreeCopier(
         }
         else if (existing.Kind != ExistingKind.Directory || !(options.MayReplace || isStart))
         {
-            Fail(entry, "exists", $"{destination.Show(path)} exists{(existing.Kind == ExistingKind.Directory ? "" : " and is not a directory")}");
+            Fail(
+                entry,
+                "exists",
+                $"{destination.Show(path)} exists{(existing.Kind == ExistingKind.Directory ? "" : " and is not a directory")}");
             return false;
         }
 
@@ -175,7 +180,8 @@ internal sealed class TreeCopier(
         }
 
         ExistingEntry existing = destination.Look(path);
-        if (options.Resume && existing.Kind == ExistingKind.Symlink && destination.ReadSymlink(path).AsSpan().SequenceEqual(target))
+        if (options.Resume && existing.Kind == ExistingKind.Symlink
+            && destination.ReadSymlink(path).AsSpan().SequenceEqual(target))
         {
             Counts.AddSkipped();
             return true;
@@ -229,7 +235,10 @@ internal sealed class TreeCopier(
             return true;
         if (existing.Kind == ExistingKind.Directory || !options.MayReplace)
         {
-            Fail(entry, "exists", $"{destination.Show(path)} exists{(options.MayReplace ? " and is a directory" : "; --force replaces it")}");
+            Fail(
+                entry,
+                "exists",
+                $"{destination.Show(path)} exists{(options.MayReplace ? " and is a directory" : "; --force replaces it")}");
             return false;
         }
 
@@ -282,7 +291,8 @@ internal sealed class TreeCopier(
     {
         ExistingEntry existing = destination.Look(job.Path);
         InodeAttributes attributes = job.Entry.Attributes;
-        if (options.Resume && existing.Kind == ExistingKind.File && existing.Size == attributes.Size && existing.MtimeUs == attributes.ModifyTimeUs)
+        if (options.Resume && existing.Kind == ExistingKind.File && existing.Size == attributes.Size
+            && existing.MtimeUs == attributes.ModifyTimeUs)
         {
             Counts.AddSkipped();
             Progress(attributes.Size);
@@ -322,7 +332,10 @@ internal sealed class TreeCopier(
             return true;
         string ranges = string.Join(", ", copy.Unreadable.Take(8).Select(range => $"{range.Offset}+{range.Length}"));
         string more = copy.Unreadable.Count > 8 ? $" and {copy.Unreadable.Count - 8} more" : "";
-        Fail(job.Entry, ErrorText.Code(damage.Error), $"bytes {ranges}{more} cannot be read, rest kept as {ShowPartial(job.Path)}: {damage.Message}");
+        Fail(
+            job.Entry,
+            ErrorText.Code(damage.Error),
+            $"bytes {ranges}{more} cannot be read, rest kept as {ShowPartial(job.Path)}: {damage.Message}");
         return false;
     }
 
@@ -410,7 +423,8 @@ internal sealed class TreeCopier(
     private void FailWriting(TreeEntry entry, Exception failure)
     {
         Fail(entry, "cannot_write", failure.Message);
-        if (failure is not IOException io || io.HResult is not (DiskFull or QuotaExceeded or ReadOnlyFileSystem or WindowsDiskFull))
+        if (failure is not IOException io
+            || io.HResult is not (DiskFull or QuotaExceeded or ReadOnlyFileSystem or WindowsDiskFull))
             return;
         // Every further file would fail the same way.
         Interlocked.CompareExchange(ref _fatalFailure, io, null);

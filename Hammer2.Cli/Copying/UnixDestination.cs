@@ -1,6 +1,7 @@
 // Copies onto Linux with its own calls, because names are bytes there and .NET's paths are text: a name that
 // is not valid UTF-8 could not even be created. Invariants: every call names the entry itself, never what a
 // symbolic link at its end points to. Calls libc.
+
 using System.ComponentModel;
 using System.Runtime.InteropServices;
 using Hammer2.Engine.Format;
@@ -106,7 +107,8 @@ internal sealed partial class UnixDestination : ICopyDestination
         uint mode = owned ? attributes.Mode : attributes.Mode & ~SetIdBits;
         if (attributes.Type != ObjectType.Symlink)
             Check(path, ChangeMode(absolute, mode));
-        Span<TimeSpec> times = [TimeOf(attributes.AccessTimeUs != 0 ? attributes.AccessTimeUs : attributes.ModifyTimeUs), TimeOf(attributes.ModifyTimeUs)];
+        long accessedUs = attributes.AccessTimeUs != 0 ? attributes.AccessTimeUs : attributes.ModifyTimeUs;
+        Span<TimeSpec> times = [TimeOf(accessedUs), TimeOf(attributes.ModifyTimeUs)];
         Check(path, SetTimes(AtCurrentDirectory, absolute, times, NoFollow));
     }
 
@@ -115,7 +117,8 @@ internal sealed partial class UnixDestination : ICopyDestination
     public void Rename(byte[] from, byte[] to) => Check(from, Rename2(Absolute(from), Absolute(to)));
 
     // With the NUL that libc wants.
-    private byte[] Absolute(byte[] path) => path.Length == 0 ? [.. _root.Length == 0 ? "/"u8 : _root, 0] : [.. _root, (byte)'/', .. path, 0];
+    private byte[] Absolute(byte[] path) =>
+        path.Length == 0 ? [.. _root.Length == 0 ? "/"u8 : _root, 0] : [.. _root, (byte)'/', .. path, 0];
 
     private void Check(byte[] path, int result)
     {
@@ -126,7 +129,8 @@ internal sealed partial class UnixDestination : ICopyDestination
     private IOException Failed(byte[] path)
     {
         int error = Marshal.GetLastPInvokeError();
-        return new IOException($"{Show(path)}: {(error == IsDirectory ? "is a directory" : new Win32Exception(error).Message)}", error);
+        return new IOException(
+            $"{Show(path)}: {(error == IsDirectory ? "is a directory" : new Win32Exception(error).Message)}", error);
     }
 
     // glibc's and musl's 64-bit encoding of a device number.

@@ -1,6 +1,7 @@
 // Copies onto Windows. Paths carry the \\?\ prefix: longer than 260 characters is normal for trees of
 // Unix, and without it Windows would interpret names. Owners, modes and special files have no place here and
 // are left out (docs/cli.md says so). Calls .NET and three functions of kernel32.
+
 using System.ComponentModel;
 using System.Runtime.InteropServices;
 using System.Text;
@@ -105,5 +106,12 @@ internal sealed partial class WindowsDestination(string root) : ICopyDestination
     [LibraryImport("kernel32", SetLastError = true)]
     [return: MarshalAs(UnmanagedType.Bool)]
     private static partial bool DeviceIoControl(
-        SafeFileHandle file, uint code, nint input, int inputBytes, nint output, int outputBytes, out int returned, nint overlapped);
+        SafeFileHandle file,
+        uint code,
+        nint input,
+        int inputBytes,
+        nint output,
+        int outputBytes,
+        out int returned,
+        nint overlapped);
 }

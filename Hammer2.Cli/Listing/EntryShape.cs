@@ -1,5 +1,7 @@
 // The JSON and text form of an entry, shared by ls, find, stat, tree and demo so that a script that
-// reads one of them reads all. Only adds properties over time.
+// reads one of them reads all. Invariants: properties are only ever added; those that an unreadable inode would have
+// given are absent. May call Output and the engine's PFS.
+
 using System.Globalization;
 using System.Text.Json.Serialization;
 using Hammer2.Cli.Output;
@@ -11,7 +13,7 @@ using Hammer2.Engine.Primitives;
 namespace Hammer2.Cli.Listing;
 
 /// <summary>An entry with all attributes; those of an unreadable inode are absent and <see cref="Error"/> is set.</summary>
-internal class EntryShape
+internal abstract class EntryShape
 {
     public string? Path { get; init; }
 
@@ -65,11 +67,11 @@ internal class EntryShape
 
     /// <summary>The name as text shows it.</summary>
     [JsonIgnore]
-    public string ShownPath => Path is not null ? MediaText.Show(System.Text.Encoding.UTF8.GetBytes(Path))
+    public string ShownPath => Path is not null ? MediaText.Show(Path)
         : MediaText.Show(Convert.FromHexString(PathHex!));
 
     [JsonIgnore]
-    public string? ShownTarget => Target is not null ? MediaText.Show(System.Text.Encoding.UTF8.GetBytes(Target))
+    public string? ShownTarget => Target is not null ? MediaText.Show(Target)
         : TargetHex is not null ? MediaText.Show(Convert.FromHexString(TargetHex)) : null;
 
     /// <summary>The ten characters of a long listing.</summary>
@@ -93,10 +95,6 @@ internal class EntryShape
             (target, targetHex, error) = ReadTarget(entry, pfs, failures);
         return make(new Seed(entry, text, hex, target, targetHex, error));
     }
-
-    /// <summary>The shape without subclass.</summary>
-    public static EntryShape Of(TreeEntry entry, PfsMount? pfs, FailureList failures) =>
-        Fill(entry, pfs, failures, seed => new EntryShape(seed) { Type = seed.TypeName });
 
     protected EntryShape(Seed seed)
     {

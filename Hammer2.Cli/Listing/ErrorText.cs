@@ -1,4 +1,7 @@
-// Engine errors in words and as the codes of JSON. Pure.
+// Engine errors in words and as the codes of JSON. Pure. Invariant: the codes are stable, since scripts compare them;
+// the words may get better.
+// May call the engine's primitives.
+
 using System.Text.Json;
 using Hammer2.Engine.Primitives;
 

@@ -1,4 +1,7 @@
-// SHA-256 of a file's bytes. Holes cost nothing but the hashing of zeros.
+// SHA-256 of a file's bytes. Holes cost nothing but the hashing of zeros. Invariant: a digest covers every byte or
+// there is none: the first unreadable block throws.
+// May call the engine's PFS.
+
 using System.Buffers;
 using System.Security.Cryptography;
 using Hammer2.Engine.Pfs;

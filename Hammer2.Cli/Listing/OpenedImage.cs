@@ -1,6 +1,7 @@
 // Opening what the user named: IMAGE[@LABEL] becomes a volume and, when a verb looks into it, a PFS.
 // Invariants: whatever goes wrong here ends the run with exit code 3 (2 when the arguments are to
 // blame) and one line; the image is opened read-only.
+
 using Hammer2.Cli.Output;
 using Hammer2.Engine.Pfs;
 using Hammer2.Engine.Primitives;

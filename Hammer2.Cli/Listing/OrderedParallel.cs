@@ -1,6 +1,7 @@
 // Runs a slow function over a sequence on all cores and delivers the results in the order of the
 // sequence. Invariants: at most `window` elements are in memory; the sequence is read by the caller's
 // thread only; an exception of the function surfaces at its element.
+
 namespace Hammer2.Cli.Listing;
 
 /// <summary>An order-keeping parallel map.</summary>

@@ -1,6 +1,7 @@
 // From a typed path to a vnode. Links inside the path are followed as a kernel would with the PFS
 // as its root: absolute targets start at the root, ".." stops there. Invariants: at most 40 links,
 // so that a loop of links ends; a failure is a CliException with exit code 1.
+
 using System.Text;
 using Hammer2.Cli.Output;
 using Hammer2.Engine.Format;

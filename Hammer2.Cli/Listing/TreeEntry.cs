@@ -1,5 +1,7 @@
 // One entry of a PFS as verbs handle it: its path, what the directory says of it and, when the inode
-// could be read, its attributes. Immutable.
+// could be read, its attributes. Immutable. Invariant: the path is absolute and its last part is the name.
+// May call the engine's format and inodes.
+
 using Hammer2.Engine.Format;
 using Hammer2.Engine.Inodes;
 using Hammer2.Engine.Primitives;

@@ -1,6 +1,7 @@
 // Reads directories and whole trees in a fixed order. Invariants: no recursion; memory is one list
 // per level of the current path; a directory that a damaged image reaches twice is entered once and
 // reported, so that loops end; damage goes to the failure list and the walk continues.
+
 using Hammer2.Cli.Output;
 using Hammer2.Engine.Directories;
 using Hammer2.Engine.Pfs;

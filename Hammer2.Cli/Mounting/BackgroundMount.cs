@@ -1,6 +1,7 @@
 // Starting a mount in a process of its own. Invariants: the parent returns only when the child said that it
 // is mounted (its first line on stdout) or has ended; the child's stderr is the parent's until then, so that
 // a failure is seen; afterwards the child holds nothing of the terminal. Calls libc on Unix.
+
 using System.Diagnostics;
 using System.Runtime.InteropServices;
 
@@ -15,7 +16,8 @@ internal static partial class BackgroundMount
     /// <summary>Starts the child and waits for its word.</summary>
     public static int Start(VerbContext context, string image, string target)
     {
-        using Process child = Process.Start(ChildOf(context, image, target)) ?? throw new IOException("the background process could not be started");
+        using Process child = Process.Start(ChildOf(context, image, target))
+            ?? throw new IOException("the background process could not be started");
         child.StandardInput.Close();
         using CancellationTokenRegistration stopping = context.Stop.Register(() => Kill(child));
         Task errors = Task.Run(() => RelayErrors(child, context.Terminal.Error));

@@ -1,6 +1,7 @@
 // Mounting on Windows through Dokan. What is mounted is kept in one small state file per mount under
 // LocalApplicationData, because Dokan cannot say what a mount of another process shows; files of
 // processes that are gone are removed when they are met.
+
 using System.Runtime.Versioning;
 using Hammer2.Dokan;
 
@@ -25,7 +26,8 @@ internal sealed class DokanMountHost : IMountHost
     {
         if (!OperatingSystem.IsWindows())
             throw new PlatformNotSupportedException(WhyUnavailable());
-        return new Session(DokanMount.Mount(request.Pfs, request.Target, new DokanMountOptions { Logger = request.Logger }), request);
+        return new Session(
+            DokanMount.Mount(request.Pfs, request.Target, new DokanMountOptions { Logger = request.Logger }), request);
     }
 
     public void Unmount(string target)
@@ -53,7 +55,8 @@ internal sealed class DokanMountHost : IMountHost
         public Session(DokanMount mount, MountRequest request)
         {
             _mount = mount;
-            _states.Add(new MountedVolume(request.ImagePaths, request.Pfs.Label, mount.MountPoint, ReadOnly: true, Environment.ProcessId));
+            _states.Add(new MountedVolume(
+                request.ImagePaths, request.Pfs.Label, mount.MountPoint, ReadOnly: true, Environment.ProcessId));
         }
 
         public string Target => _mount.MountPoint;

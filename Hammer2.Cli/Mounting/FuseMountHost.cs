@@ -1,4 +1,7 @@
-// Mounting on Linux through FUSE. Calls Hammer2.Fuse only.
+// Mounting on Linux through FUSE. Invariants: the mount table is the only list of mounts, nothing is kept on the
+// side; the source shown there is PATH[:PATH...]@LABEL with absolute paths, so that the volume is known from any
+// directory. May call Hammer2.Fuse.
+
 using Hammer2.Fuse;
 
 namespace Hammer2.Cli.Mounting;

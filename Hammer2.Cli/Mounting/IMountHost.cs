@@ -1,5 +1,7 @@
 // The border between verbs and the two ways of mounting. Invariants: verbs know only these
 // interfaces; FuseMountHost and DokanMountHost are one file each; a host never writes to the console.
+// May call the engine's PFS.
+
 using Hammer2.Engine.Pfs;
 using Microsoft.Extensions.Logging;
 

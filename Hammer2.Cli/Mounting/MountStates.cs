@@ -1,6 +1,7 @@
 // State files of mounts: one JSON file per serving process, named by its id. Invariants: a file is
 // written whole under another name and then renamed, so that a reader never sees half of one; a file
 // whose process is gone, or is another process by now, is removed.
+
 using System.Diagnostics;
 using System.Globalization;
 using System.Text.Json;
@@ -66,7 +67,8 @@ internal sealed class MountStates(string folder)
             using Process process = Process.GetProcessById(processId);
             return process.StartTime.ToUniversalTime();
         }
-        catch (Exception failure) when (failure is ArgumentException or InvalidOperationException or System.ComponentModel.Win32Exception)
+        catch (Exception failure) when (
+            failure is ArgumentException or InvalidOperationException or System.ComponentModel.Win32Exception)
         {
             // No such process, or none that this user may look at: none of this user's mounts.
             return null;

@@ -1,4 +1,7 @@
 // Sizes as people type and read them: 1K = 1024 bytes. Pure functions.
+// Invariant: what cannot be a size (negative, no number, beyond 2^63) is refused, never cut.
+// Calls nothing.
+
 using System.Globalization;
 
 namespace Hammer2.Cli.Output;

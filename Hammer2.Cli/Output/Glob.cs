@@ -1,6 +1,7 @@
 // Shell patterns over bytes: * any run, ? one UTF-8 character, [a-z] and [!a-z] one ASCII
 // character of a set, \ takes the next literally. Linear memory, no recursion: a hostile pattern or
 // name costs at most their product.
+
 namespace Hammer2.Cli.Output;
 
 /// <summary>Matches names of the medium against a pattern.</summary>

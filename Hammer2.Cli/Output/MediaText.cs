@@ -2,6 +2,7 @@
 // Text: valid UTF-8 as it is, every other byte and every control character as \xNN, a backslash as
 // \\ , so that what `ls` prints can be pasted as a PATH again and a hostile name cannot drive the
 // terminal. JSON: the plain string, or a second field with hex digits when it is not valid UTF-8.
+
 using System.Buffers;
 using System.Globalization;
 using System.Text;
@@ -40,6 +41,9 @@ internal static class MediaText
         return text.ToString();
     }
 
+    /// <summary>The same for a name that is known to be text.</summary>
+    public static string Show(string name) => Show(Encoding.UTF8.GetBytes(name));
+
     /// <summary>Reads what a user typed: <c>\xNN</c> is one byte, <c>\\</c> a backslash, anything else itself.</summary>
     public static byte[] Parse(string typed)
     {
@@ -52,8 +56,7 @@ internal static class MediaText
                 bytes.Write("\\"u8);
                 at += 2;
             }
-            else if (typed[at] == '\\' && at + 3 < typed.Length && typed[at + 1] == 'x'
-                && byte.TryParse(typed.AsSpan(at + 2, 2), NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out byte one))
+            else if (IsByteEscape(typed.AsSpan(at), out byte one))
             {
                 bytes.Write([one]);
                 at += 4;
@@ -81,6 +84,13 @@ internal static class MediaText
             // Not text: the exact bytes are worth more than a replacement character.
             return (null, Convert.ToHexStringLower(name));
         }
+    }
+
+    private static bool IsByteEscape(ReadOnlySpan<char> rest, out byte value)
+    {
+        value = 0;
+        return rest.Length >= 4 && rest.StartsWith(@"\x")
+            && byte.TryParse(rest.Slice(2, 2), NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out value);
     }
 
     // Control characters, and the invisible ones that reorder or hide what follows them.

@@ -1,5 +1,7 @@
 // A progress bar with rate and remaining time on standard error, when that is a terminal; else nothing at
-// all. The work runs on its own thread of the pool and reports bytes; the bar draws itself a few times a second.
+// all. Invariants: the work runs on the caller's thread and may report from any; nothing is drawn on standard output.
+// May call Spectre.Console.
+
 using Spectre.Console;
 
 namespace Hammer2.Cli.Output;

@@ -1,6 +1,7 @@
 // The one writer: prints a VerbResult as text or as JSON and turns it into an exit code.
 // Invariants: data goes to standard output, failures go to standard error (in both forms; JSON has
 // them a second time under `failures`). JSON names are snake_case, nulls are left out.
+
 using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Serialization;

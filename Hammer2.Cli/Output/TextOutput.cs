@@ -1,5 +1,7 @@
-// Buffered UTF-8 text on a byte stream, with \n ends on every system so that scripts see the same
-// bytes everywhere, and aligned columns. Knows nothing of verbs.
+// Buffered UTF-8 text on a byte stream, and aligned columns. Invariant: lines end with \n on every system, so that
+// scripts see the same bytes everywhere.
+// Knows nothing of verbs; calls nothing of ours.
+
 using System.Text;
 
 namespace Hammer2.Cli.Output;

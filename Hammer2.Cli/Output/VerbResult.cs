@@ -2,6 +2,7 @@
 // the way. Invariants: the JSON form is one object: the properties of the head, then the items as an
 // array under their name, then `failures` (always there, usually empty); items are produced while they are
 // printed, so that a listing of any length needs no memory for its whole.
+
 using System.Text.Json.Serialization;
 
 namespace Hammer2.Cli.Output;
@@ -13,7 +14,8 @@ internal interface ITextShape
 }
 
 /// <summary>Something that could not be read.</summary>
-/// <param name="Path">Where; null when the bytes are not UTF-8 (then <paramref name="PathHex"/>) or when it is the volume.</param>
+/// <param name="Path">Where; null when it is the volume, or when the bytes are not UTF-8.</param>
+/// <param name="PathHex">Then these are the bytes.</param>
 /// <param name="Code">The error's name, as in <c>check_failed</c>.</param>
 /// <param name="Message">One line.</param>
 internal sealed record Failure(string? Path, string? PathHex, string Code, string Message)

@@ -2,6 +2,7 @@
 // records { u64 offset, u32 length, bytes }, ended by offset 2^64-1. Bytes that no record covers are
 // zero. Invariants: every record lies inside the announced size and offsets ascend, or unpacking
 // fails; memory is one buffer however large the image is.
+
 using System.Buffers.Binary;
 using System.IO.Compression;
 

@@ -1,5 +1,7 @@
-// A blockref as a shape, shared by show, freemap and volhdr. Keys, offsets, ids and check values are
-// hex strings: JSON numbers lose bits above 2^53 in many readers.
+// A blockref as a shape, shared by show, freemap and volhdr. Invariant: keys, offsets, ids and check values are
+// hex strings, because JSON numbers lose bits above 2^53 in many readers.
+// May call the engine's format.
+
 using System.Text.Json.Serialization;
 using Hammer2.Engine.Format;
 
@@ -55,7 +57,8 @@ internal sealed record BlockRefShape
     {
         get
         {
-            string text = $"{Type} key {Key}/{Keybits} methods {Check},{Comp} data {DataOff}/{Radix} mirror {MirrorTid} modify {ModifyTid}";
+            string text =
+                $"{Type} key {Key}/{Keybits} methods {Check},{Comp} data {DataOff}/{Radix} mirror {MirrorTid} modify {ModifyTid}";
             if (LeafCount != 0)
                 text += $" leaves {LeafCount}";
             if (DataCount is not null)

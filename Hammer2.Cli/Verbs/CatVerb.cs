@@ -1,5 +1,7 @@
-// `hammer2 cat`: the bytes of files. An unreadable range ends the file with an error: what was
-// written up to there is right, nothing is made up.
+// `hammer2 cat`: the bytes of files. Invariant: an unreadable range ends the file with an error: what was
+// written up to there is right, nothing is made up. Memory is one buffer.
+// May call Listing and Output.
+
 using System.Buffers;
 using System.CommandLine;
 using System.Security.Cryptography;
@@ -94,7 +96,9 @@ internal static class CatVerb
             ResolvedPath file = resolver.Resolve(path, followLast: true);
             if (file.Node.Type == ObjectType.File)
                 return file;
-            string what = file.Node.Type == ObjectType.Directory ? "is a directory" : "is a " + MethodNames.Of(file.Node.Type) + ", not a file";
+            string what = file.Node.Type == ObjectType.Directory
+                ? "is a directory"
+                : "is a " + MethodNames.Of(file.Node.Type) + ", not a file";
             failures.Add(Failure.At(file.Path, "not_a_file", what));
             file.Dispose();
         }
@@ -120,7 +124,8 @@ internal static class CatVerb
                 offset += read;
                 if (damage is not null)
                 {
-                    failures.Add(Failure.At(file.Path, ErrorText.Code(damage.Error), $"stopped at byte {offset}: {damage.Message}"));
+                    failures.Add(
+                        Failure.At(file.Path, ErrorText.Code(damage.Error), $"stopped at byte {offset}: {damage.Message}"));
                     return;
                 }
 

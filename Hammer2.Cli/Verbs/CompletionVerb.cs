@@ -1,5 +1,7 @@
 // `hammer2 completion`: scripts that make a shell ask this program for completions, through the
-// [suggest] directive of System.CommandLine. Where nothing of ours fits, the shell completes files.
+// [suggest] directive of System.CommandLine. Invariant: where nothing of ours fits, the shell completes files, because
+// most arguments are paths. May call Output.
+
 using System.CommandLine;
 using Hammer2.Cli.Output;
 
@@ -37,7 +39,11 @@ internal static class CompletionVerb
             """,
         ["fish"] = """
             # hammer2 completion for fish: hammer2 completion fish | source
-            complete -c hammer2 -a '(set -l line (commandline -cp); hammer2 "[suggest:"(string length -- "$line")"]" "$line" 2>/dev/null)'
+            function __hammer2_complete
+                set -l line (commandline -cp)
+                hammer2 "[suggest:"(string length -- "$line")"]" "$line" 2>/dev/null
+            end
+            complete -c hammer2 -a '(__hammer2_complete)'
 
             """,
         ["pwsh"] = """

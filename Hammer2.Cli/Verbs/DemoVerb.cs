@@ -1,5 +1,7 @@
-// `hammer2 demo`: unpacks the embedded sample volume, mounts it, shows it, and leaves nothing behind. Where
-// mounting is not possible it says so in one line and shows the same through the engine.
+// `hammer2 demo`: unpacks the embedded sample volume, mounts it, shows it. Invariant: leaves nothing behind, however it
+// ends. Where mounting is not possible it says so in one line and shows the same through the engine.
+// May call Listing, Mounting, Output and Sample.
+
 using System.CommandLine;
 using Hammer2.Cli.Listing;
 using Hammer2.Cli.Mounting;
@@ -17,7 +19,11 @@ internal static class DemoVerb
     public static VerbCommand Create()
     {
         var stay = new Option<bool>("--stay") { Description = "Stay mounted until Ctrl+C." };
-        return new VerbCommand("demo", "Mount a small sample volume that comes with this program and show it.", "hammer2 demo", "hammer2 demo --stay")
+        return new VerbCommand(
+            "demo",
+            "Mount a small sample volume that comes with this program and show it.",
+            "hammer2 demo",
+            "hammer2 demo --stay")
         {
             stay,
         }.Runs((context, parsed) => Show(context, parsed.GetValue(stay)));
@@ -42,13 +48,14 @@ internal static class DemoVerb
                 yield return new TextLine("");
                 using (ResolvedPath root = new PathResolver(image.Pfs).Resolve("/", followLast: true))
                 {
-                    foreach (TreeLine line in TreeVerb.Lines(image, context, root.ToEntry(), 1, directoriesOnly: false, failures, sums))
+                    var request = new TreeRequest(image, root.ToEntry(), DepthMax: 1, DirectoriesOnly: false);
+                    foreach (TreeLine line in TreeVerb.Lines(context, request, failures, sums))
                         yield return line;
                 }
 
                 yield return new TextLine("");
                 using (ResolvedPath one = new PathResolver(image.Pfs).Resolve(StatPath, followLast: true))
-                    yield return EntryShape.Fill(one.ToEntry(), image.Pfs, failures, seed => new StatSheet(seed) { Type = seed.TypeName });
+                    yield return StatSheet.Of(one.ToEntry(), image.Pfs, failures);
                 foreach (string line in mount.ListThroughSystem())
                     yield return new TextLine(line);
                 if (stay)
@@ -111,8 +118,12 @@ internal static class DemoVerb
                 yield break;
             yield return "";
             yield return $"the operating system sees at {_session.Target}:";
-            foreach (FileSystemInfo entry in new DirectoryInfo(_session.Target).EnumerateFileSystemInfos().OrderBy(entry => entry.Name, StringComparer.Ordinal))
-                yield return $"  {(entry is DirectoryInfo ? "dir " : "file")}  {entry.LastWriteTimeUtc:yyyy-MM-dd HH:mm}  {entry.Name}";
+            var entries = new DirectoryInfo(_session.Target).EnumerateFileSystemInfos();
+            foreach (FileSystemInfo entry in entries.OrderBy(entry => entry.Name, StringComparer.Ordinal))
+            {
+                string kind = entry is DirectoryInfo ? "dir " : "file";
+                yield return $"  {kind}  {entry.LastWriteTimeUtc:yyyy-MM-dd HH:mm}  {entry.Name}";
+            }
         }
 
         public void Stay(VerbContext context)

@@ -1,6 +1,7 @@
 // `hammer2 du`: how much the directories of a tree hold. Two numbers a line: bytes of the blocks
 // that the blockrefs count (compressed, as on the medium) and bytes of the files as programs see them. An inode
 // with several names counts once.
+
 using System.CommandLine;
 using System.Text.Json.Serialization;
 using Hammer2.Cli.Listing;

@@ -1,4 +1,7 @@
-// `hammer2 find`: entries of a tree that meet all given conditions.
+// `hammer2 find`: entries of a tree that meet all given conditions. Invariants: conditions are checked before the
+// image is opened; an entry whose inode is damaged can be found by name and type only. Streaming.
+// May call Listing and Output.
+
 using System.CommandLine;
 using System.CommandLine.Parsing;
 using System.Globalization;
@@ -28,8 +31,16 @@ internal static class FindVerb
     {
         Argument<string> image = GlobalOptions.Image();
         Argument<string> path = GlobalOptions.OptionalPath();
-        var name = new Option<string?>("--name", "-name") { Description = "Name matches a pattern of * ? [a-z].", HelpName = "GLOB" };
-        var iname = new Option<string?>("--iname", "-iname") { Description = "The same, ASCII letters in any case.", HelpName = "GLOB" };
+        var name = new Option<string?>("--name", "-name")
+        {
+            Description = "Name matches a pattern of * ? [a-z].",
+            HelpName = "GLOB",
+        };
+        var iname = new Option<string?>("--iname", "-iname")
+        {
+            Description = "The same, ASCII letters in any case.",
+            HelpName = "GLOB",
+        };
         var type = new Option<string?>("--type", "-type")
         {
             Description = "f file, d directory, l link, p fifo, c and b devices, s socket; several as f,l.",
@@ -44,7 +55,8 @@ internal static class FindVerb
         size.Validators.Add(CheckSize);
         var newer = new Option<string?>("--newer", "-newer")
         {
-            Description = "Modified after a time such as 2024-01-31 or 2024-01-31T12:00:00 (UTC), or after the entry /PATH of the PFS.",
+            Description =
+                "Modified after a time such as 2024-01-31 or 2024-01-31T12:00:00 (UTC), or after the entry /PATH of the PFS.",
             HelpName = "TIME|/PATH",
         };
         return new VerbCommand(
@@ -92,7 +104,8 @@ internal static class FindVerb
             foreach (WalkStep step in walker.Walk(start.ToEntry()))
             {
                 if (!step.IsLeaving && matches(step.Entry))
-                    yield return EntryShape.Fill(step.Entry, image.Pfs, failures, seed => new FoundEntry(seed) { Type = seed.TypeName });
+                    yield return EntryShape.Fill(
+                        step.Entry, image.Pfs, failures, seed => new FoundEntry(seed) { Type = seed.TypeName });
             }
         }
     }

@@ -1,4 +1,7 @@
-// `hammer2 freemap`: the nodes and leaves of the freemap and their bitmap records.
+// `hammer2 freemap`: the nodes and leaves of the freemap and their bitmap records. Streaming, one leaf at a time.
+// Invariant: sums cover all leaves that could be read, whatever is printed of them.
+// May call Listing, Output and the engine's diagnostics.
+
 using System.CommandLine;
 using System.Text.Json.Serialization;
 using Hammer2.Cli.Listing;
@@ -51,7 +54,8 @@ internal sealed record FreemapRecordShape(
 {
     [JsonIgnore]
     public string Text =>
-        $"{Segment} class {Class} linear 0x{Linear:x} avail {Avail} blocks free {Free} staged {PossiblyFree} allocated {Allocated}"
+        $"{Segment} class {Class} linear 0x{Linear:x} avail {Avail} "
+        + $"blocks free {Free} staged {PossiblyFree} allocated {Allocated}"
         + (Reserved == 0 ? "" : $" RESERVED {Reserved}") + $" bitmap {Bitmap}";
 
     public static FreemapRecordShape Of(ulong segment, in FreemapBitmap record)
@@ -138,7 +142,8 @@ internal sealed record FreemapSums : ITextShape
     }
 
     public void WriteText(TextOutput output) => output.Line(
-        $"{Leaves} leaves; in them {Show(FreeBlocks)} free, {Show(PossiblyFreeBlocks)} possibly free, {Show(AllocatedBlocks)} allocated or reserved");
+        $"{Leaves} leaves; in them {Show(FreeBlocks)} free, {Show(PossiblyFreeBlocks)} possibly free, "
+        + $"{Show(AllocatedBlocks)} allocated or reserved");
 
     private static string Show(long blocks) => ByteSize.Show(blocks * FormatLimits.FreemapGranularity);
 }

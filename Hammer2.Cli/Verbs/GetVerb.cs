@@ -1,4 +1,7 @@
-// `hammer2 get`: copies files and trees off an image.
+// `hammer2 get`: copies files and trees off an image. Invariant: what would be overwritten by accident is refused here,
+// before anything is written; everything after that is TreeCopier's.
+// May call Copying, Listing and Output.
+
 using System.CommandLine;
 using Hammer2.Cli.Copying;
 using Hammer2.Cli.Listing;
@@ -18,8 +21,14 @@ internal static class GetVerb
         {
             Description = "A new name, or an existing directory to copy into. The contents of / go into DEST itself.",
         };
-        var force = new Option<bool>("--force", "-f") { Description = "Replace files that exist in DEST; directories are merged." };
-        var resume = new Option<bool>("--resume") { Description = "Go on with an earlier copy: skip files whose size and time match." };
+        var force = new Option<bool>("--force", "-f")
+        {
+            Description = "Replace files that exist in DEST; directories are merged.",
+        };
+        var resume = new Option<bool>("--resume")
+        {
+            Description = "Go on with an earlier copy: skip files whose size and time match.",
+        };
         var keep = new Option<bool>("--keep-partial")
         {
             Description = "Keep what can be read of a damaged file as NAME.partial, with holes for the rest.",
@@ -68,7 +77,8 @@ internal static class GetVerb
     private static string Target(TreeEntry entry, string dest, CopyOptions options)
     {
         string root = Path.GetFullPath(Path.TrimEndingDirectorySeparator(dest));
-        if (Directory.Exists(root) && new DirectoryInfo(root).ResolveLinkTarget(returnFinalTarget: true) is DirectoryInfo { Exists: true } linked)
+        if (Directory.Exists(root)
+            && new DirectoryInfo(root).ResolveLinkTarget(returnFinalTarget: true) is DirectoryInfo { Exists: true } linked)
             root = linked.FullName;
         bool isWhole = entry.Path.Length == 1;
         if (!isWhole && Directory.Exists(root))
@@ -80,7 +90,11 @@ internal static class GetVerb
         if (options.MayReplace)
             return root;
         if (Directory.Exists(root) && entry.IsDirectory ? Directory.EnumerateFileSystemEntries(root).Any() : Path.Exists(root))
-            throw CliException.Usage($"{root} exists{(Directory.Exists(root) ? " and is not empty" : "")}; --force replaces files, --resume goes on with a copy");
+        {
+            string empty = Directory.Exists(root) ? " and is not empty" : "";
+            throw CliException.Usage($"{root} exists{empty}; --force replaces files, --resume goes on with a copy");
+        }
+
         return root;
     }
 
@@ -90,7 +104,8 @@ internal static class GetVerb
         if (!names.TryTake(entry.Name, entry.InodeNumber, out byte[] name, out string reason))
             throw new CliException(ExitCode.Partial, reason);
         if (MediaText.Split(name).Text is not { } text)
-            throw CliException.Usage("the name is not valid UTF-8: give a DEST that does not exist yet, it becomes the name of the copy");
+            throw CliException.Usage(
+                "the name is not valid UTF-8: give a DEST that does not exist yet, it becomes the name of the copy");
         return Path.Combine(directory, text);
     }
 

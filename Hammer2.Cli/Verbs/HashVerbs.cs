@@ -1,5 +1,7 @@
-// `hammer2 hash` and `hammer2 dhash`: the two hashes of a name, for people who read raw dumps. They
-// need no image.
+// `hammer2 hash` and `hammer2 dhash`: the two hashes of a name, for people who read raw dumps. Invariant: they
+// need no image, and take names in the spelling in which other verbs print them.
+// May call the engine's format and check codes.
+
 using System.CommandLine;
 using Hammer2.Cli.Output;
 using Hammer2.Engine.Blocks;
@@ -55,7 +57,7 @@ internal sealed record NameHash(string? Name, string? NameHex, string Hash) : IT
     public delegate ulong Function(ReadOnlySpan<byte> name);
 
     public void WriteText(TextOutput output) =>
-        output.Line($"{Hash} {(Name is null ? MediaText.Show(Convert.FromHexString(NameHex!)) : MediaText.Show(System.Text.Encoding.UTF8.GetBytes(Name)))}");
+        output.Line($"{Hash} {(Name is null ? MediaText.Show(Convert.FromHexString(NameHex!)) : MediaText.Show(Name))}");
 
     public static Argument<string[]> Names() => new("NAME")
     {

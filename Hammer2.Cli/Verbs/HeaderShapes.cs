@@ -1,5 +1,7 @@
 // Header copies of volumes as shapes, shared by info and volhdr. Numbers that scripts compare are
 // decimal; transaction ids, CRCs and offsets that people compare with dumps are hex strings.
+// May call the engine's devices, diagnostics and format.
+
 using Hammer2.Cli.Output;
 using Hammer2.Engine.Devices;
 using Hammer2.Engine.Diagnostics;
@@ -16,10 +18,14 @@ internal sealed record CrcShape(string Stored, string Computed, bool Ok)
 }
 
 /// <summary>One copy of a header: the verdict in a word, and all fields when there is at least a magic.</summary>
-internal sealed record HeaderCopyShape(string Volume, int Copy, long Offset, string Status, bool InUse, HeaderFieldsShape? Fields) : ITextShape
+internal sealed record HeaderCopyShape(
+    string Volume, int Copy, long Offset, string Status, bool InUse, HeaderFieldsShape? Fields) : ITextShape
 {
     public static HeaderCopyShape Of(string volume, VolumeHeaderCopy copy, bool inUse) =>
-        new(volume, copy.Index, copy.Offset, StatusOf(copy.Fault), inUse, copy.Header is null ? null : HeaderFieldsShape.Of(copy.Header));
+        new(volume, copy.Index, copy.Offset, StatusOf(copy.Fault), inUse, FieldsOf(copy));
+
+    private static HeaderFieldsShape? FieldsOf(VolumeHeaderCopy copy) =>
+        copy.Header is null ? null : HeaderFieldsShape.Of(copy.Header);
 
     public static string StatusOf(HeaderFault fault) => fault switch
     {

@@ -1,4 +1,7 @@
-// `hammer2 info`: everything worth knowing of a volume on one page.
+// `hammer2 info`: everything worth knowing of a volume on one page. Invariant: header copies that were passed over and
+// PFSs that cannot be read are said, never left out in silence.
+// May call Listing, Output and the engine's volume.
+
 using System.CommandLine;
 using Hammer2.Cli.Listing;
 using Hammer2.Cli.Output;

@@ -1,4 +1,7 @@
-// `hammer2 ls`: the entries of a directory, or one entry. Long lines are aligned per directory.
+// `hammer2 ls`: the entries of a directory, or one entry. Invariants: sorted by bytes; long lines are aligned per
+// directory, so one directory's entries are in memory at a time; a damaged entry keeps its line.
+// May call Listing and Output.
+
 using System.CommandLine;
 using System.Text.Json.Serialization;
 using Hammer2.Cli.Listing;
@@ -30,7 +33,8 @@ internal static class LsVerb
             context,
             parsed.GetRequiredValue(image),
             parsed.GetRequiredValue(path),
-            new ListOptions(parsed.GetValue(isLong), parsed.GetValue(recursive), parsed.GetValue(all), parsed.GetValue(directory))));
+            new ListOptions(
+                parsed.GetValue(isLong), parsed.GetValue(recursive), parsed.GetValue(all), parsed.GetValue(directory))));
     }
 
     internal sealed record ListOptions(bool Long, bool Recursive, bool All, bool DirectoryItself);
@@ -43,7 +47,8 @@ internal static class LsVerb
         IEnumerable<ITextShape> Entries()
         {
             using OpenedImage image = OpenedImage.OpenPfs(context, imageName);
-            using ResolvedPath start = new PathResolver(image.Pfs).Resolve(typed, followLast: !options.Long && !options.DirectoryItself);
+            using ResolvedPath start = new PathResolver(image.Pfs)
+                .Resolve(typed, followLast: !options.Long && !options.DirectoryItself);
             TreeEntry entry = start.ToEntry();
             if (!entry.IsDirectory || options.DirectoryItself)
             {

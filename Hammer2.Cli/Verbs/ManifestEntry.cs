@@ -1,5 +1,7 @@
 // One entry of a manifest, written by hand because its rules are the golden manifests': which fields
 // exist depends on the type, their order is fixed, and `sha256` may be an explicit null.
+// May call Listing and Output.
+
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using Hammer2.Cli.Listing;
@@ -87,6 +89,7 @@ internal sealed class ManifestEntry(TreeEntry entry) : ITextShape
         public override ManifestEntry Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options) =>
             throw new NotSupportedException("manifests are written, not read");
 
-        public override void Write(Utf8JsonWriter writer, ManifestEntry value, JsonSerializerOptions options) => value.Write(writer);
+        public override void Write(Utf8JsonWriter writer, ManifestEntry value, JsonSerializerOptions options) =>
+            value.Write(writer);
     }
 }

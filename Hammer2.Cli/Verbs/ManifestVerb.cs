@@ -1,6 +1,7 @@
 // `hammer2 manifest`: every entry of a PFS with its attributes and a digest of its contents, in the
 // shape, order and field order of the golden manifests. Files are hashed on all cores; memory is a
 // window of entries, whatever the size of the tree (and one number per hard-linked inode).
+
 using System.CommandLine;
 using Hammer2.Cli.Listing;
 using Hammer2.Cli.Output;

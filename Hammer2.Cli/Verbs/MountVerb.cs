@@ -1,5 +1,7 @@
 // `hammer2 mount`: shows a PFS as a directory or drive. In the foreground it stays until Ctrl+C, SIGTERM or
-// umount; in the background it starts itself again, waits for one line from that process, and leaves it.
+// umount; in the background it starts itself again, waits for one line from that process, and leaves it. Invariant:
+// the first line on stdout means that the mount answers. May call Listing, Mounting and Output.
+
 using System.CommandLine;
 using Hammer2.Cli.Listing;
 using Hammer2.Cli.Mounting;

@@ -1,4 +1,7 @@
-// `hammer2 mounts`: what is mounted now.
+// `hammer2 mounts`: what is mounted now, by whichever process. Invariant: opens no image.
+// May call the mount host.
+// On Linux the mount table answers, on Windows the state files.
+
 using Hammer2.Cli.Mounting;
 using Hammer2.Cli.Output;
 
@@ -23,5 +26,6 @@ internal sealed record MountTable(IReadOnlyList<MountedVolume> Mounts) : ITextSh
             output.Table(s_headings, [.. Mounts.Select(Cells)]);
     }
 
-    private static string[] Cells(MountedVolume mount) => [mount.Target, mount.Image, mount.Label ?? "-", mount.ReadOnly ? "ro" : "rw"];
+    private static string[] Cells(MountedVolume mount) =>
+        [mount.Target, mount.Image, mount.Label ?? "-", mount.ReadOnly ? "ro" : "rw"];
 }

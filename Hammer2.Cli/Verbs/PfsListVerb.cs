@@ -1,4 +1,7 @@
-// `hammer2 pfs-list`: the PFSs and snapshots of a volume.
+// `hammer2 pfs-list`: the PFSs and snapshots of a volume, which are the labels that other verbs take. Invariant: a
+// damaged PFS root hides only itself and is reported.
+// May call Listing, Output and the engine's volume.
+
 using System.CommandLine;
 using System.Text.Json.Serialization;
 using Hammer2.Cli.Listing;
@@ -62,7 +65,14 @@ internal sealed record PfsShape(
 
     [JsonIgnore]
     public string[] Cells =>
-        [MediaText.Show(System.Text.Encoding.UTF8.GetBytes(Label)), Type, $"{Inodes}", ByteSize.Show((long)Math.Min(DataBytes, long.MaxValue)), Times.Show(CtimeUs), $"{Fsid}"];
+    [
+        MediaText.Show(Label),
+        Type,
+        $"{Inodes}",
+        ByteSize.Show((long)Math.Min(DataBytes, long.MaxValue)),
+        Times.Show(CtimeUs),
+        $"{Fsid}",
+    ];
 
     public static PfsShape Of(PfsInfo info) => new(
         info.Label,

@@ -1,5 +1,7 @@
 // `hammer2 show`: every blockref below the header in use as an indented tree. Streaming: a volume of
-// any size is dumped with the memory of one path.
+// any size is dumped with the memory of one path. Invariant: damage is shown in its place and the dump goes on.
+// May call Listing, Output and the engine's diagnostics.
+
 using System.CommandLine;
 using System.Text.Json.Serialization;
 using Hammer2.Cli.Listing;
@@ -71,7 +73,8 @@ internal sealed record ShowInode(
 {
     [JsonIgnore]
     public string Text =>
-        $"inum {Inum} {Type} {Mode} {Uid}:{Gid} size {Size} nlinks {Nlinks} iparent {Iparent} mtime {Times.Show(MtimeUs)} new {Check},{Comp}"
+        $"inum {Inum} {Type} {Mode} {Uid}:{Gid} size {Size} nlinks {Nlinks} iparent {Iparent} "
+        + $"mtime {Times.Show(MtimeUs)} new {Check},{Comp}"
         + (DirectData ? " directdata" : "") + (PfsRoot ? $" pfsroot next {PfsInum} clid {PfsClid} fsid {PfsFsid}" : "");
 
     public static ShowInode Of(in InodeData data)

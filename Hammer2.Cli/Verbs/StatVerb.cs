@@ -1,7 +1,11 @@
-// `hammer2 stat`: every attribute of an entry.
+// `hammer2 stat`: every attribute of the given entries. Invariant: a path that fails does not keep the others from being
+// shown.
+// May call Listing and Output.
+
 using System.CommandLine;
 using Hammer2.Cli.Listing;
 using Hammer2.Cli.Output;
+using Hammer2.Engine.Pfs;
 
 namespace Hammer2.Cli.Verbs;
 
@@ -55,8 +59,7 @@ internal static class StatVerb
         try
         {
             using ResolvedPath resolved = resolver.Resolve(path, follow);
-            return EntryShape.Fill(
-                resolved.ToEntry(), image.Pfs, failures, seed => new StatSheet(seed) { Type = seed.TypeName });
+            return StatSheet.Of(resolved.ToEntry(), image.Pfs, failures);
         }
         catch (CliException failure)
         {
@@ -69,10 +72,13 @@ internal static class StatVerb
 /// <summary>The attributes as a sheet of facts.</summary>
 internal sealed class StatSheet : EntryShape, ITextShape
 {
-    public StatSheet(Seed seed)
+    private StatSheet(Seed seed)
         : base(seed)
     {
     }
+
+    public static StatSheet Of(TreeEntry entry, PfsMount pfs, FailureList failures) =>
+        Fill(entry, pfs, failures, seed => new StatSheet(seed) { Type = seed.TypeName });
 
     public void WriteText(TextOutput output)
     {

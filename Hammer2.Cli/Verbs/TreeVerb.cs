@@ -1,4 +1,7 @@
-// `hammer2 tree`: a directory and everything below it, drawn with lines.
+// `hammer2 tree`: a directory and everything below it, drawn with lines. Streaming: a line is printed when its entry
+// is met. Invariant: a damaged entry keeps its place in the drawing.
+// May call Listing and Output.
+
 using System.CommandLine;
 using System.Text;
 using System.Text.Json.Serialization;
@@ -52,22 +55,22 @@ internal static class TreeVerb
         {
             using OpenedImage image = OpenedImage.OpenPfs(context, imageName);
             using ResolvedPath start = new PathResolver(image.Pfs).Resolve(typed, followLast: true);
-            foreach (TreeLine line in Lines(image, context, start.ToEntry(), depthMax, directoriesOnly, failures, sums))
+            var request = new TreeRequest(image, start.ToEntry(), depthMax, directoriesOnly);
+            foreach (TreeLine line in Lines(context, request, failures, sums))
                 yield return line;
         }
     }
 
     /// <summary>The lines of a tree, also used by the demonstration.</summary>
-    internal static IEnumerable<TreeLine> Lines(
-        OpenedImage image, VerbContext context, TreeEntry start, int depthMax, bool directoriesOnly, FailureList failures, TreeSums sums)
+    internal static IEnumerable<TreeLine> Lines(VerbContext context, TreeRequest request, FailureList failures, TreeSums sums)
     {
-        var walker = new TreeWalker(image.Pfs, failures, context.Stop)
+        var walker = new TreeWalker(request.Image.Pfs, failures, context.Stop)
         {
-            DepthMax = depthMax,
-            Keeps = directoriesOnly ? static entry => entry.IsDirectory : null,
+            DepthMax = request.DepthMax,
+            Keeps = request.DirectoriesOnly ? static entry => entry.IsDirectory : null,
         };
         var lasts = new List<bool>();
-        foreach (WalkStep step in walker.Walk(start))
+        foreach (WalkStep step in walker.Walk(request.Start))
         {
             if (step.IsLeaving)
                 continue;
@@ -79,7 +82,7 @@ internal static class TreeVerb
             string prefix = Prefix(lasts, step.Depth);
             yield return EntryShape.Fill(
                 step.Entry,
-                image.Pfs,
+                request.Image.Pfs,
                 failures,
                 seed => new TreeLine(seed, step.Depth, prefix) { Type = seed.TypeName });
         }
@@ -95,6 +98,9 @@ internal static class TreeVerb
         return prefix.Append(lasts[depth] ? "└── " : "├── ").ToString();
     }
 }
+
+/// <summary>What to draw.</summary>
+internal sealed record TreeRequest(OpenedImage Image, TreeEntry Start, int DepthMax, bool DirectoriesOnly);
 
 /// <summary>A line of a tree.</summary>
 internal sealed class TreeLine : EntryShape, ITextShape

@@ -1,4 +1,7 @@
-// `hammer2 umount`: ends a mount, whichever process serves it.
+// `hammer2 umount`: ends a mount, whichever process serves it. Invariant: only HAMMER2's own mounts are touched; the
+// host sees to that.
+// May call the mount host.
+
 using System.CommandLine;
 using Hammer2.Cli.Output;
 

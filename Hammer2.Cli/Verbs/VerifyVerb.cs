@@ -1,4 +1,7 @@
-// `hammer2 verify`: reads every block that the newest header reaches and compares its check code.
+// `hammer2 verify`: reads every block that the newest header reaches and compares its check code. Invariant: code 0
+// means that every block was read and is right.
+// May call Listing, Output and the engine's checking.
+
 using System.CommandLine;
 using Hammer2.Cli.Listing;
 using Hammer2.Cli.Output;
@@ -30,7 +33,7 @@ internal static class VerifyVerb
             "verifying",
             () => image.Volume.TotalBytes - image.Volume.FreeBytes,
             advance => new VolumeVerifier(image.Volume).Run(0, new Difference(advance), context.Stop));
-        return new VerbResult(new VerifyShape(report))
+        return new VerbResult(VerifyShape.Of(report))
         {
             ItemsName = "findings",
             Items = report.Findings.Select(FindingShape.Of),
@@ -60,17 +63,31 @@ internal static class VerifyVerb
 
 /// <summary>What was verified.</summary>
 internal sealed record VerifyShape(
-    long Inodes, long Indirects, long DataBlocks, long DirectoryEntries, long FreemapBlocks, long Bytes, long UncheckedBlocks, IReadOnlyList<string> Warnings)
+    long Inodes,
+    long Indirects,
+    long DataBlocks,
+    long DirectoryEntries,
+    long FreemapBlocks,
+    long Bytes,
+    long UncheckedBlocks,
+    IReadOnlyList<string> Warnings)
     : ITextShape
 {
-    public VerifyShape(VerifyReport report)
-        : this(report.Inodes, report.Indirects, report.DataBlocks, report.DirectoryEntries, report.FreemapBlocks, report.Bytes, report.UncheckedBlocks, report.Warnings)
-    {
-    }
+    public static VerifyShape Of(VerifyReport report) => new(
+        report.Inodes,
+        report.Indirects,
+        report.DataBlocks,
+        report.DirectoryEntries,
+        report.FreemapBlocks,
+        report.Bytes,
+        report.UncheckedBlocks,
+        report.Warnings);
 
     public void WriteText(TextOutput output)
     {
-        output.Line($"{Inodes} inodes, {DirectoryEntries} directory entries, {DataBlocks} data blocks, {Indirects} indirect blocks, {FreemapBlocks} freemap blocks");
+        output.Line(
+            $"{Inodes} inodes, {DirectoryEntries} directory entries, {DataBlocks} data blocks, "
+            + $"{Indirects} indirect blocks, {FreemapBlocks} freemap blocks");
         output.Line($"{ByteSize.Show(Bytes)} read, {UncheckedBlocks} blocks carry no check code");
         foreach (string warning in Warnings)
             output.Line("warning: " + warning);
@@ -78,7 +95,8 @@ internal sealed record VerifyShape(
 }
 
 /// <summary>One thing that is wrong.</summary>
-internal sealed record FindingShape(string Code, string? Pfs, ulong? Inum, string? Path, string Offset, string Blockref, string Message) : ITextShape
+internal sealed record FindingShape(
+    string Code, string? Pfs, ulong? Inum, string? Path, string Offset, string Blockref, string Message) : ITextShape
 {
     public static FindingShape Of(VerifyFinding finding) => new(
         ErrorText.Code(finding.Error),
@@ -91,8 +109,10 @@ internal sealed record FindingShape(string Code, string? Pfs, ulong? Inum, strin
 
     public void WriteText(TextOutput output)
     {
-        string where = Path is not null ? MediaText.Show(System.Text.Encoding.UTF8.GetBytes(Path)) : Inum is not null ? $"inode {Inum}" : "";
-        output.Line($"damaged: {(Pfs is null ? "" : MediaText.Show(System.Text.Encoding.UTF8.GetBytes(Pfs)) + ":")}{where}{(where.Length > 0 || Pfs is not null ? " " : "")}{Message}");
+        string pfs = Pfs is null ? "" : MediaText.Show(Pfs) + ":";
+        string where = Path is not null ? MediaText.Show(Path) : Inum is not null ? $"inode {Inum}" : "";
+        string subject = pfs + where;
+        output.Line($"damaged: {subject}{(subject.Length > 0 ? " " : "")}{Message}");
     }
 }
 

@@ -1,4 +1,7 @@
-// `hammer2 version`: what this build is.
+// `hammer2 version`: what this build is and whether it can mount here. Invariant: opens no image.
+// May call the mount host, which says what is missing.
+// The version is the assembly's informational one.
+
 using System.Reflection;
 using System.Runtime.InteropServices;
 using Hammer2.Cli.Output;
@@ -15,14 +18,15 @@ internal static class VersionVerb
 }
 
 /// <summary>Versions.</summary>
-internal sealed record VersionShape(string Version, uint FormatVersionMax, string Runtime, string System, bool CanMount, string? MountProblem)
+internal sealed record VersionShape(
+    string Version, uint FormatVersionMax, string Runtime, string System, bool CanMount, string? MountProblem)
     : ITextShape
 {
     public static VersionShape OfThisBuild(string? mountProblem)
     {
-        string version = typeof(VersionShape).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion ?? "unknown";
+        var stamp = typeof(VersionShape).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>();
         return new VersionShape(
-            version,
+            stamp?.InformationalVersion ?? "unknown",
             FormatLimits.VersionMax,
             RuntimeInformation.FrameworkDescription,
             $"{RuntimeInformation.OSDescription} {RuntimeInformation.OSArchitecture}",

@@ -1,5 +1,7 @@
-// `hammer2 volhdr`: every field of every header copy with the verdict on its CRCs. Works on volumes
-// that cannot be opened: it reads the devices, not the filesystem.
+// `hammer2 volhdr`: every field of every header copy with the verdict on its CRCs. Invariant: works on volumes
+// that cannot be opened, because it reads the devices and not the filesystem.
+// May call the engine's devices and diagnostics.
+
 using System.CommandLine;
 using Hammer2.Cli.Listing;
 using Hammer2.Cli.Output;
@@ -52,7 +54,9 @@ internal static class VolumeHeaderVerb
     {
         if (!headers.Exists(header => header.InUse))
             return ExitCode.CannotOpen;
-        return headers.Exists(header => header.Status != "valid" && header.Fields is not null) ? ExitCode.Partial : ExitCode.Success;
+        return headers.Exists(header => header.Status != "valid" && header.Fields is not null)
+            ? ExitCode.Partial
+            : ExitCode.Success;
     }
 
     private static IBlockDevice Open(string path, int? partition)

@@ -1,5 +1,7 @@
 // `hammer2 volume-list`: which HAMMER2 volumes are on the given images and disks, partition tables
-// included. Needs no valid filesystem: what cannot be opened is listed with its reason.
+// included. Invariant: needs no valid filesystem: what cannot be opened is listed with its reason.
+// May call the engine's devices and volumes.
+
 using System.CommandLine;
 using Hammer2.Cli.Listing;
 using Hammer2.Cli.Output;
@@ -48,7 +50,8 @@ internal static class VolumeListVerb
         }
 
         if (found.Count == 0)
-            failures.Add(Failure.OfVolume("not_hammer2", $"{string.Join(' ', images)}: no HAMMER2 volume and no partition table"));
+            failures.Add(
+                Failure.OfVolume("not_hammer2", $"{string.Join(' ', images)}: no HAMMER2 volume and no partition table"));
         return new VerbResult(new VolumeTable(found))
         {
             Failures = failures,

@@ -1,5 +1,6 @@
 // Walks the freemap of the header in use for raw dumps: nodes, leaves and their bitmap records. Streaming, no
-// recursion: the tree has at most five levels. May call Blocks and Volumes.
+// recursion: the tree has at most five levels. Invariant: a block whose check differs is reported, never shown.
+// May call Blocks and Volumes.
 
 using System.Numerics;
 using System.Runtime.InteropServices;

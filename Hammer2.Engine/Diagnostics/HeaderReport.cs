@@ -1,5 +1,6 @@
 // Says of a copy of the volume header which of its three CRCs are right, also when the copy is not usable: for
-// people who look at a damaged disk. Bytes only.
+// people who look at a damaged disk. Invariant: judges bytes, reads none.
+// May call Format.
 
 using Hammer2.Engine.Format;
 

@@ -36,7 +36,8 @@ public static class TopologyWalk
     private const int LevelsMax = 128;
 
     /// <summary>Every blockref below the super-root blockset, parents before children.</summary>
-    public static IEnumerable<TopologyNode> Run(Hammer2Volume volume, TopologyWalkOptions? options = null, CancellationToken stop = default)
+    public static IEnumerable<TopologyNode> Run(
+        Hammer2Volume volume, TopologyWalkOptions? options = null, CancellationToken stop = default)
     {
         ArgumentNullException.ThrowIfNull(volume);
         return new Walker(volume.Reader, options ?? new TopologyWalkOptions(), stop).Run(volume.Header.SuperRoot.ToArray());
@@ -101,7 +102,8 @@ public static class TopologyWalk
             try
             {
                 if (bref.Key < level.Low || bref.LastKey > level.High)
-                    throw new Hammer2Exception(Hammer2Error.Corrupt, $"Blockref {bref} lies outside the key range of its parent; not followed.");
+                    throw new Hammer2Exception(
+                        Hammer2Error.Corrupt, $"Blockref {bref} lies outside the key range of its parent; not followed.");
                 switch (bref.Type)
                 {
                     case BlockRefType.Inode:
@@ -136,11 +138,13 @@ public static class TopologyWalk
         private Level Below(Level level, in BlockRef bref, BlockRef[] refs, ulong low, ulong high, int inodesAbove)
         {
             if (_levels.Count >= LevelsMax || inodesAbove > InodesAboveMax)
-                throw new Hammer2Exception(Hammer2Error.Corrupt, $"Blockref {bref}: nested deeper than any sane tree; not followed.");
+                throw new Hammer2Exception(
+                    Hammer2Error.Corrupt, $"Blockref {bref}: nested deeper than any sane tree; not followed.");
             foreach (Level above in _levels)
             {
                 if (above.Owner.Type == bref.Type && above.Owner.DataOff == bref.DataOff)
-                    throw new Hammer2Exception(Hammer2Error.Corrupt, $"Blockref {bref} points back to a block above itself; not followed.");
+                    throw new Hammer2Exception(
+                        Hammer2Error.Corrupt, $"Blockref {bref} points back to a block above itself; not followed.");
             }
 
             if (bref.Type == BlockRefType.Indirect)

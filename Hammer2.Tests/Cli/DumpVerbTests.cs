@@ -1,5 +1,6 @@
 // info, pfs-list, volume-list, volhdr, show, freemap, hash, dhash and verify: against the statistics that
 // the golden manifests carry, and on damaged images.
+// Runs the command in the process.
 
 using System.Text.Json;
 using Hammer2.Tests.Images;
@@ -9,6 +10,8 @@ namespace Hammer2.Tests.Cli;
 [TestClass]
 public sealed class DumpVerbTests : CliTests
 {
+    private static readonly string[] s_pfsFields = ["label", "type", "pfs_inum", "check", "comp"];
+
     public static IEnumerable<object[]> SoundImages => GoldenImages.Names
         .Where(name => !name.StartsWith("dmg-", StringComparison.Ordinal)).Select(name => new object[] { name });
 
@@ -19,7 +22,8 @@ public sealed class DumpVerbTests : CliTests
         JsonElement stats = GoldenImages.Get(name).Manifest.GetProperty("stats");
         var counted = new SortedDictionary<string, int>(StringComparer.Ordinal);
         var sizes = new SortedDictionary<string, int>(StringComparer.Ordinal);
-        foreach (JsonElement node in CliRun.Of("show", "-v", "--json", CliRun.Image(name)).Expect(0).Json.GetProperty("blockrefs").EnumerateArray())
+        JsonElement nodes = CliRun.Of("show", "-v", "--json", CliRun.Image(name)).Expect(0).Json.GetProperty("blockrefs");
+        foreach (JsonElement node in nodes.EnumerateArray())
         {
             JsonElement bref = node.GetProperty("blockref");
             string type = bref.GetProperty("type").GetString()!;
@@ -32,14 +36,17 @@ public sealed class DumpVerbTests : CliTests
                 sizes[$"{1 << radix}"] = sizes.GetValueOrDefault($"{1 << radix}") + 1;
         }
 
-        Assert.AreEqual(Flat(stats.GetProperty("blockrefs")), string.Join(' ', counted.Select(pair => $"{pair.Key}={pair.Value}")));
-        Assert.AreEqual(Flat(stats.GetProperty("indirect_sizes")), string.Join(' ', sizes.Select(pair => $"{pair.Key}={pair.Value}")));
+        Assert.AreEqual(
+            Flat(stats.GetProperty("blockrefs")), string.Join(' ', counted.Select(pair => $"{pair.Key}={pair.Value}")));
+        Assert.AreEqual(
+            Flat(stats.GetProperty("indirect_sizes")), string.Join(' ', sizes.Select(pair => $"{pair.Key}={pair.Value}")));
     }
 
     [TestMethod]
     public void ShowOfALabelStaysInThatPfs()
     {
-        JsonElement nodes = CliRun.Of("show", "--json", CliRun.Image("multi-pfs") + "@EXTRA").Expect(0).Json.GetProperty("blockrefs");
+        JsonElement nodes = CliRun.Of("show", "--json", CliRun.Image("multi-pfs") + "@EXTRA")
+            .Expect(0).Json.GetProperty("blockrefs");
         string[] roots = [.. nodes.EnumerateArray()
             .Where(node => node.TryGetProperty("inode", out JsonElement inode) && inode.GetProperty("pfs_root").GetBoolean())
             .Select(node => node.GetProperty("name").GetString()!)];
@@ -98,7 +105,8 @@ public sealed class DumpVerbTests : CliTests
         Assert.AreEqual($"0x{volume.GetProperty("mirror_tid").GetInt64():x16}", best.GetProperty("mirror_tid").GetString());
         string[] expected = [.. volume.GetProperty("headers").EnumerateArray()
             .Select(header => $"{header.GetProperty("zone").GetInt32()} {header.GetProperty("valid").GetBoolean()}")];
-        string[] actual = [.. headers.Select(header => $"{header.GetProperty("copy").GetInt32()} {header.GetProperty("status").GetString() == "valid"}")];
+        string[] actual = [.. headers.Select(
+            header => $"{header.GetProperty("copy").GetInt32()} {header.GetProperty("status").GetString() == "valid"}")];
         CollectionAssert.AreEqual(expected, actual);
     }
 
@@ -130,7 +138,7 @@ public sealed class DumpVerbTests : CliTests
         CollectionAssert.AreEquivalent(Describe(golden), Describe(printed));
 
         static string[] Describe(JsonElement list) => [.. list.EnumerateArray().Select(pfs =>
-            $"{pfs.GetProperty("label")} {pfs.GetProperty("type")} {pfs.GetProperty("pfs_inum")} {pfs.GetProperty("check")} {pfs.GetProperty("comp")}")];
+            string.Join(' ', s_pfsFields.Select(field => pfs.GetProperty(field).ToString())))];
     }
 
     [TestMethod]
@@ -139,14 +147,17 @@ public sealed class DumpVerbTests : CliTests
         foreach (string name in new[] { "part-gpt", "part-mbr", "part-gpt-label64" })
         {
             JsonElement golden = GoldenImages.Get(name).Manifest.GetProperty("partitions");
-            JsonElement volume = CliRun.Of("volume-list", "--json", CliRun.Image(name)).Expect(0).Json.GetProperty("volumes").EnumerateArray()
+            JsonElement volume = CliRun.Of("volume-list", "--json", CliRun.Image(name))
+                .Expect(0).Json.GetProperty("volumes").EnumerateArray()
                 .Single(item => item.GetProperty("is_hammer2").GetBoolean());
             JsonElement last = golden[golden.GetArrayLength() - 1];
             Assert.AreEqual(last.GetProperty("offset").GetInt64(), volume.GetProperty("offset").GetInt64(), name);
-            CollectionAssert.Contains(volume.GetProperty("labels").EnumerateArray().Select(label => label.GetString()).ToArray(), "DATA");
+            CollectionAssert.Contains(
+                volume.GetProperty("labels").EnumerateArray().Select(label => label.GetString()).ToArray(), "DATA");
         }
 
-        Assert.AreEqual("whole", CliRun.Of("volume-list", "--json", CliRun.Image("empty")).Expect(0).Json.GetProperty("volumes")[0].GetProperty("table").GetString());
+        JsonElement whole = CliRun.Of("volume-list", "--json", CliRun.Image("empty")).Expect(0).Json;
+        Assert.AreEqual("whole", whole.GetProperty("volumes")[0].GetProperty("table").GetString());
     }
 
     [TestMethod]
@@ -154,14 +165,19 @@ public sealed class DumpVerbTests : CliTests
     {
         // The entry's key without its collision bits is the hash of its name.
         JsonElement nodes = CliRun.Of("show", "--json", CliRun.Image("small-mixed")).Expect(0).Json.GetProperty("blockrefs");
-        foreach (JsonElement node in nodes.EnumerateArray().Where(node => node.GetProperty("blockref").GetProperty("type").GetString() == "dirent").Take(60))
+        foreach (JsonElement node in nodes.EnumerateArray().Where(IsDirent).Take(60))
         {
             ulong key = Convert.ToUInt64(node.GetProperty("blockref").GetProperty("key").GetString()![2..], 16) & ~0x7FFFUL;
             string name = node.GetProperty("name").GetString()!;
             Assert.AreEqual($"0x{key:x16} {name}\n", CliRun.Of("hash", name).Expect(0).Output);
             if (node.GetProperty("blockref").GetProperty("radix").GetInt32() != 0)
-                Assert.AreEqual($"{node.GetProperty("blockref").GetProperty("check_value").GetString()} {name}\n", CliRun.Of("dhash", name).Expect(0).Output);
+            {
+                string stored = node.GetProperty("blockref").GetProperty("check_value").GetString()!;
+                Assert.AreEqual($"{stored} {name}\n", CliRun.Of("dhash", name).Expect(0).Output);
+            }
         }
+
+        static bool IsDirent(JsonElement node) => node.GetProperty("blockref").GetProperty("type").GetString() == "dirent";
     }
 
     [TestMethod]

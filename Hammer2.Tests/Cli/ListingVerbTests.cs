@@ -1,4 +1,6 @@
-// ls, stat, tree, cat, find and du on golden images: text, JSON shapes, links, odd names, damage.
+// ls, stat, tree, cat, find and du on golden images: text, JSON shapes, links, odd names, damage. Expected values come
+// from the golden manifests wherever they have them.
+// Runs the command in the process.
 
 using System.Security.Cryptography;
 using System.Text.Json;
@@ -24,7 +26,8 @@ public sealed class ListingVerbTests : CliTests
         CollectionAssert.Contains(lines, "brw-r----- 1 0 6      8, 17 2017-07-14 02:40 disk");
         CollectionAssert.Contains(lines, "prw--w--w- 1 5 6          0 2017-07-14 02:40 fifo");
         StringAssert.EndsWith(
-            CliRun.Of("ls", "-l", Small, "/links").Expect(0).Lines.Single(line => line.Contains(" abs ", StringComparison.Ordinal)),
+            CliRun.Of("ls", "-l", Small, "/links")
+                .Expect(0).Lines.Single(line => line.Contains(" abs ", StringComparison.Ordinal)),
             "abs -> /links/target.txt");
     }
 
@@ -33,7 +36,7 @@ public sealed class ListingVerbTests : CliTests
     {
         StringAssert.Contains(CliRun.Of("ls", "-l", Small, "/links/dir").Expect(0).Output, "/links/dir -> ../deep");
         Assert.AreEqual("amber1\n", CliRun.Of("ls", Small, "/links/dir").Expect(0).Output);
-        Assert.AreEqual("amber1\n", CliRun.Of("ls", "-a", Small, "links/dir/").Expect(0).Output.Replace(".\n..\n", "", StringComparison.Ordinal));
+        Assert.AreEqual(".\n..\namber1\n", CliRun.Of("ls", "-a", Small, "links/dir/").Expect(0).Output);
         Assert.AreEqual("/deep\n", CliRun.Of("ls", "-d", Small, "/deep").Expect(0).Output);
     }
 
@@ -57,8 +60,8 @@ public sealed class ListingVerbTests : CliTests
             .Single(item => item.GetProperty("name").GetString() == "disk");
         string[] expected =
         [
-            "name", "path", "type", "mode", "uid", "gid", "nlink", "mtime_us", "ctime_us", "atime_us", "rdev", "inum", "parent_inum",
-            "allocated", "check", "comp",
+            "name", "path", "type", "mode", "uid", "gid", "nlink", "mtime_us", "ctime_us", "atime_us", "rdev", "inum",
+            "parent_inum", "allocated", "check", "comp",
         ];
         CollectionAssert.AreEquivalent(expected, entry.EnumerateObject().Select(property => property.Name).ToArray());
         Assert.AreEqual("0640", entry.GetProperty("mode").GetString());
@@ -107,7 +110,8 @@ public sealed class ListingVerbTests : CliTests
         foreach (JsonElement file in files.Where((_, i) => i % 7 == 0))
         {
             CliRun run = CliRun.Of("cat", Small, file.GetProperty("path").GetString()!).Expect(0);
-            Assert.AreEqual(file.GetProperty("sha256").GetString(), Convert.ToHexStringLower(SHA256.HashData(run.OutputBytes)), file.ToString());
+            string digest = Convert.ToHexStringLower(SHA256.HashData(run.OutputBytes));
+            Assert.AreEqual(file.GetProperty("sha256").GetString(), digest, file.ToString());
         }
     }
 
@@ -133,7 +137,8 @@ public sealed class ListingVerbTests : CliTests
     {
         JsonElement entry = Entry("dmg-data", "/large/stone.dat");
         long damaged = entry.GetProperty("damaged").GetProperty("ranges")[0][0].GetInt64();
-        CliRun run = CliRun.Of("cat", CliRun.Image("dmg-data"), "/large/stone.dat").Expect(1).ExpectOneLine("/large/stone.dat", $"stopped at byte {damaged}");
+        CliRun run = CliRun.Of("cat", CliRun.Image("dmg-data"), "/large/stone.dat")
+            .Expect(1).ExpectOneLine("/large/stone.dat", $"stopped at byte {damaged}");
         byte[] whole = CliRun.Of("cat", CliRun.Image("damage-base"), "/large/stone.dat").Expect(0).OutputBytes;
         Assert.IsTrue(run.OutputBytes.AsSpan().SequenceEqual(whole.AsSpan(0, (int)damaged)), "the bytes before the damage");
     }
@@ -145,11 +150,13 @@ public sealed class ListingVerbTests : CliTests
         StringAssert.StartsWith(run.Output, "/hard\n├── ");
         StringAssert.Contains(run.Output, "└── ");
         JsonElement json = CliRun.Of("tree", "--json", Small).Expect(0).Json;
-        Assert.AreEqual(GoldenImages.Get("small-mixed").Manifest.GetProperty("entries").GetArrayLength(), json.GetProperty("entries").GetArrayLength());
-        Assert.AreEqual(
-            json.GetProperty("entries").GetArrayLength() - 1, json.GetProperty("directories").GetInt64() + json.GetProperty("others").GetInt64());
-        Assert.IsTrue(CliRun.Of("tree", "--json", "-L", "1", Small).Json.GetProperty("entries").EnumerateArray().All(entry => entry.GetProperty("depth").GetInt32() <= 1));
-        Assert.IsTrue(CliRun.Of("tree", "--json", "-d", Small).Json.GetProperty("entries").EnumerateArray().All(entry => entry.GetProperty("type").GetString() == "dir"));
+        int count = GoldenImages.Get("small-mixed").Manifest.GetProperty("entries").GetArrayLength();
+        Assert.AreEqual(count, json.GetProperty("entries").GetArrayLength());
+        Assert.AreEqual(count - 1, json.GetProperty("directories").GetInt64() + json.GetProperty("others").GetInt64());
+        JsonElement top = CliRun.Of("tree", "--json", "-L", "1", Small).Json.GetProperty("entries");
+        Assert.IsTrue(top.EnumerateArray().All(entry => entry.GetProperty("depth").GetInt32() <= 1));
+        JsonElement directories = CliRun.Of("tree", "--json", "-d", Small).Json.GetProperty("entries");
+        Assert.IsTrue(directories.EnumerateArray().All(entry => entry.GetProperty("type").GetString() == "dir"));
     }
 
     [TestMethod]
@@ -162,10 +169,12 @@ public sealed class ListingVerbTests : CliTests
         Same(golden.Where(entry => SizeOf(entry) > 65536), "-size", "+64K");
         Same(golden.Where(entry => SizeOf(entry) is >= 0 and < 512), "--size=-512");
         Same(golden.Where(entry => SizeOf(entry) is >= 0 and < 512), "-size", "-512");
-        Same(golden.Where(entry => SizeOf(entry) == 0 && entry.GetProperty("type").GetString() == "file"), "-size", "0", "-type", "f");
+        Same(golden.Where(entry => SizeOf(entry) == 0 && IsFile(entry)), "-size", "0", "-type", "f");
         Same(golden.Where(entry => entry.GetProperty("mtime_us").GetInt64() > 2145916800000000), "-newer", "2038-01-01");
         long reference = Entry("small-mixed", "/times/2038-last").GetProperty("mtime_us").GetInt64();
         Same(golden.Where(entry => entry.GetProperty("mtime_us").GetInt64() > reference), "-newer", "/times/2038-last");
+
+        static bool IsFile(JsonElement entry) => entry.GetProperty("type").GetString() == "file";
 
         static void Same(IEnumerable<JsonElement> expected, params string[] conditions) => CollectionAssert.AreEquivalent(
             expected.Select(entry => entry.GetProperty("path").GetString()).ToArray(),
@@ -176,7 +185,8 @@ public sealed class ListingVerbTests : CliTests
     public void DuCountsAnInodeOnceAndSumsUp()
     {
         JsonElement[] golden = [.. GoldenImages.Get("small-mixed").Manifest.GetProperty("entries").EnumerateArray()];
-        long apparent = golden.Where(entry => SizeOf(entry) >= 0).DistinctBy(entry => entry.GetProperty("inum").GetInt64()).Sum(SizeOf);
+        long apparent = golden.Where(entry => SizeOf(entry) >= 0)
+            .DistinctBy(entry => entry.GetProperty("inum").GetInt64()).Sum(SizeOf);
         JsonElement sum = CliRun.Of("du", "-s", "--json", Small).Expect(0).Json.GetProperty("entries")[0];
         Assert.AreEqual(apparent, sum.GetProperty("apparent").GetInt64());
         JsonElement all = CliRun.Of("du", "-a", "--json", Small).Expect(0).Json.GetProperty("entries");
@@ -190,7 +200,9 @@ public sealed class ListingVerbTests : CliTests
     {
         CliRun run = CliRun.Of("ls", "--json", CliRun.Image("dmg-indirect-dir"), "/many").Expect(1);
         JsonElement[] golden = [.. GoldenImages.Get("dmg-indirect-dir").Manifest.GetProperty("entries").EnumerateArray()];
-        int readable = golden.Count(entry => entry.GetProperty("path").GetString()!.StartsWith("/many/", StringComparison.Ordinal) && !entry.TryGetProperty("damaged", out _));
+        int readable = golden.Count(static entry =>
+            entry.GetProperty("path").GetString()!.StartsWith("/many/", StringComparison.Ordinal)
+            && !entry.TryGetProperty("damaged", out _));
         Assert.AreEqual(readable, run.Json.GetProperty("entries").GetArrayLength());
         Assert.AreEqual("check_failed", run.Json.GetProperty("failures")[0].GetProperty("code").GetString());
     }
@@ -219,7 +231,8 @@ public sealed class ListingVerbTests : CliTests
         run.Expect(130).ExpectOneLine("interrupted");
     }
 
-    private static JsonElement Entry(string image, string path) => GoldenImages.Get(image).Manifest.GetProperty("entries").EnumerateArray()
+    private static JsonElement Entry(string image, string path) =>
+        GoldenImages.Get(image).Manifest.GetProperty("entries").EnumerateArray()
         .Single(entry => entry.TryGetProperty("path", out JsonElement text) && text.GetString() == path);
 
     private static string NameOf(JsonElement entry) => Path.GetFileName(entry.GetProperty("path").GetString()!);

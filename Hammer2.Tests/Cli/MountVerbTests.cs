@@ -1,5 +1,6 @@
 // mount, umount, mounts and demo: with a host that only remembers, and with the real one of this system where it
-// can mount; the command as a process of its own for --background and for a reader that goes away.
+// can mount (else the test says so); the command as a process of its own for --background and for a reader that
+// goes away.
 
 using System.Diagnostics;
 using Hammer2.Cli.Mounting;
@@ -37,7 +38,8 @@ public sealed class MountVerbTests : CliTests
         var host = new RememberingHost();
         host.Unmounted.Set();
         var json = CliRun.On(host, ["mount", "--json", CliRun.Image("small-mixed"), "/target"]).Expect(0).Json;
-        Assert.AreEqual("image label target read_only pid failures", string.Join(' ', json.EnumerateObject().Select(property => property.Name)));
+        string names = string.Join(' ', json.EnumerateObject().Select(property => property.Name));
+        Assert.AreEqual("image label target read_only pid failures", names);
     }
 
     [TestMethod]
@@ -147,7 +149,9 @@ public sealed class MountVerbTests : CliTests
         var states = new MountStates(folder["mounts"]);
         Assert.IsEmpty(states.List());
         states.Add(new MountedVolume("a.img", "DATA", "H:", true, Environment.ProcessId));
-        File.WriteAllText(folder["mounts/1234567.json"], """{"mount":{"image":"b","target":"I:","process_id":1234567},"started_utc":"2020-01-01T00:00:00Z"}""");
+        const string Gone =
+            """{"mount":{"image":"b","target":"I:","process_id":1234567},"started_utc":"2020-01-01T00:00:00Z"}""";
+        File.WriteAllText(folder["mounts/1234567.json"], Gone);
         File.WriteAllText(folder["mounts/7.json"], "no json");
         Assert.AreEqual("H:", states.List().Single().Target);
         Assert.HasCount(1, Directory.GetFiles(folder["mounts"]));
@@ -164,7 +168,8 @@ public sealed class MountVerbTests : CliTests
     private static Process Start(params string[] args)
     {
         string program = Path.Combine(AppContext.BaseDirectory, "hammer2.dll");
-        return Process.Start(new ProcessStartInfo("dotnet", [program, .. args]) { RedirectStandardOutput = true, RedirectStandardError = true })!;
+        return Process.Start(
+            new ProcessStartInfo("dotnet", [program, .. args]) { RedirectStandardOutput = true, RedirectStandardError = true })!;
     }
 
     private static (int Code, string Output, string Error) RunProcess(params string[] args)
