@@ -1,12 +1,14 @@
 // What users get wrong: every mistake ends with exit code 2 or 3 and one line that says what to do; help has
 // examples; completion knows verbs and options.
 
+using System.CommandLine;
+using System.Text.RegularExpressions;
 using Hammer2.Cli;
 
 namespace Hammer2.Tests.Cli;
 
 [TestClass]
-public sealed class ArgumentTests
+public sealed class ArgumentTests : CliTests
 {
     public static IEnumerable<object[]> VerbNames => CommandTree.Verbs().Select(verb => new object[] { verb.Name });
 
@@ -24,6 +26,22 @@ public sealed class ArgumentTests
         {
             string command = example[example.IndexOf("hammer2", StringComparison.Ordinal)..].Split('|', '>', ')')[0].Replace("'", "", StringComparison.Ordinal);
             Assert.AreEqual(0, CommandTree.Build().Parse(command["hammer2".Length..]).Errors.Count, example);
+        }
+    }
+
+    [TestMethod]
+    public void EveryVerbAndOptionIsDocumented()
+    {
+        string page = File.ReadAllText(Path.Combine(Repository.Root, "docs", "cli.md"));
+        foreach (VerbCommand verb in CommandTree.Verbs())
+        {
+            StringAssert.Matches(page, new Regex($@"^### (.*, )?{verb.Name}\b", RegexOptions.Multiline), verb.Name);
+            string section = page[page.IndexOf("## Verbs", StringComparison.Ordinal)..];
+            foreach (Option option in verb.Options.Where(option => !option.Hidden))
+            {
+                bool named = option.Aliases.Append(option.Name).Any(name => section.Contains('`' + name, StringComparison.Ordinal));
+                Assert.IsTrue(named, $"{verb.Name} {option.Name}");
+            }
         }
     }
 

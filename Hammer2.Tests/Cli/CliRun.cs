@@ -1,7 +1,7 @@
 // Runs the command inside the test's process: arguments in, exit code and both streams out. Images are unpacked
-// once per test run into a folder of their own, read-only, and removed at the end of the process.
+// when first asked for into a folder of their own, read-only, shared by the classes that run side by side, and
+// removed when the last of these classes is done.
 
-using System.Collections.Concurrent;
 using System.Text;
 using System.Text.Json;
 using Hammer2.Cli;
@@ -13,8 +13,10 @@ namespace Hammer2.Tests.Cli;
 /// <summary>The outcome of one run.</summary>
 internal sealed record CliRun(int ExitCode, byte[] OutputBytes, string Error)
 {
-    private static readonly Lazy<string> s_folder = new(MakeFolder);
-    private static readonly ConcurrentDictionary<string, Lazy<string>> s_images = new();
+    private static readonly Lock s_gate = new();
+    private static readonly Dictionary<string, string> s_images = [];
+    private static TemporaryFolder? s_folder;
+    private static int s_users;
 
     /// <summary>Standard output as text.</summary>
     public string Output => Encoding.UTF8.GetString(OutputBytes);
@@ -38,7 +40,35 @@ internal sealed record CliRun(int ExitCode, byte[] OutputBytes, string Error)
     }
 
     /// <summary>Path of an unpacked golden image; several volumes with colons between.</summary>
-    public static string Image(string name) => s_images.GetOrAdd(name, static key => new Lazy<string>(() => Unpack(key))).Value;
+    public static string Image(string name)
+    {
+        lock (s_gate)
+        {
+            if (!s_images.TryGetValue(name, out string? paths))
+                s_images.Add(name, paths = Unpack(name));
+            return paths;
+        }
+    }
+
+    /// <summary>A test class begins to use images.</summary>
+    public static void AcquireImages()
+    {
+        lock (s_gate)
+            s_users++;
+    }
+
+    /// <summary>A test class is done with images; the last one removes them.</summary>
+    public static void ReleaseImages()
+    {
+        lock (s_gate)
+        {
+            if (--s_users > 0)
+                return;
+            s_images.Clear();
+            s_folder?.Dispose();
+            s_folder = null;
+        }
+    }
 
     /// <summary>Fails unless the run ended as expected; the message has both streams.</summary>
     public CliRun Expect(int exitCode)
@@ -61,23 +91,22 @@ internal sealed record CliRun(int ExitCode, byte[] OutputBytes, string Error)
 
     private static string Unpack(string name)
     {
-        string[] paths = GoldenImages.Get(name).UnpackTo(s_folder.Value);
+        s_folder ??= new TemporaryFolder();
+        string[] paths = GoldenImages.Get(name).UnpackTo(s_folder.Path);
         foreach (string path in paths)
             File.SetAttributes(path, FileAttributes.ReadOnly);
         return string.Join(':', paths);
     }
+}
 
-    private static string MakeFolder()
-    {
-        string folder = Directory.CreateTempSubdirectory("hammer2-cli-images-").FullName;
-        AppDomain.CurrentDomain.ProcessExit += (_, _) =>
-        {
-            foreach (string path in Directory.GetFiles(folder))
-                File.SetAttributes(path, FileAttributes.Normal);
-            Directory.Delete(folder, recursive: true);
-        };
-        return folder;
-    }
+/// <summary>Base of the test classes that use unpacked images.</summary>
+public abstract class CliTests
+{
+    [ClassInitialize(InheritanceBehavior.BeforeEachDerivedClass)]
+    public static void AcquireImages(TestContext context) => CliRun.AcquireImages();
+
+    [ClassCleanup(InheritanceBehavior.BeforeEachDerivedClass)]
+    public static void ReleaseImages() => CliRun.ReleaseImages();
 }
 
 /// <summary>A folder that is gone after the test.</summary>
@@ -87,5 +116,11 @@ internal sealed class TemporaryFolder : IDisposable
 
     public string this[string name] => System.IO.Path.Combine(Path, name);
 
-    public void Dispose() => Directory.Delete(Path, recursive: true);
+    public void Dispose()
+    {
+        // Windows does not delete what is read-only.
+        foreach (string path in Directory.GetFiles(Path))
+            File.SetAttributes(path, FileAttributes.Normal);
+        Directory.Delete(Path, recursive: true);
+    }
 }

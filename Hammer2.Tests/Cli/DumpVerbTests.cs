@@ -7,7 +7,7 @@ using Hammer2.Tests.Images;
 namespace Hammer2.Tests.Cli;
 
 [TestClass]
-public sealed class DumpVerbTests
+public sealed class DumpVerbTests : CliTests
 {
     public static IEnumerable<object[]> SoundImages => GoldenImages.Names
         .Where(name => !name.StartsWith("dmg-", StringComparison.Ordinal)).Select(name => new object[] { name });

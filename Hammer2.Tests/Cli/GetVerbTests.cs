@@ -12,7 +12,7 @@ using Hammer2.Tests.Images;
 namespace Hammer2.Tests.Cli;
 
 [TestClass]
-public sealed class GetVerbTests
+public sealed class GetVerbTests : CliTests
 {
     private static readonly long s_oldestUs = MediaTime.FromUtc(new DateTime(1902, 1, 1, 0, 0, 0, DateTimeKind.Utc));
     private static readonly long s_newestUs = MediaTime.FromUtc(new DateTime(2446, 1, 1, 0, 0, 0, DateTimeKind.Utc));

@@ -7,7 +7,7 @@ using Hammer2.Tests.Images;
 namespace Hammer2.Tests.Cli;
 
 [TestClass]
-public sealed class ListingVerbTests
+public sealed class ListingVerbTests : CliTests
 {
     private static string Small => CliRun.Image("small-mixed");
 

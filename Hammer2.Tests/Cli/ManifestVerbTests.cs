@@ -8,7 +8,7 @@ using Hammer2.Tests.Images;
 namespace Hammer2.Tests.Cli;
 
 [TestClass]
-public sealed class ManifestVerbTests
+public sealed class ManifestVerbTests : CliTests
 {
     [TestMethod]
     [DynamicData(nameof(GoldenImages.Rows), typeof(GoldenImages))]

@@ -8,7 +8,7 @@ using Hammer2.Tests.Images;
 namespace Hammer2.Tests.Cli;
 
 [TestClass]
-public sealed class MountVerbTests
+public sealed class MountVerbTests : CliTests
 {
     private static readonly TimeSpan s_deadline = TimeSpan.FromSeconds(60);
 

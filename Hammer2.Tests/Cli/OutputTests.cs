@@ -11,7 +11,7 @@ using Hammer2.Tests.Images;
 namespace Hammer2.Tests.Cli;
 
 [TestClass]
-public sealed class OutputTests
+public sealed class OutputTests : CliTests
 {
     [TestMethod]
     public void AnyBytesCanBeShownAndTypedBack()
