@@ -1,6 +1,11 @@
-// Micro-benchmarks of the engine. End-to-end figures are measured by docs/benchmarks/reading.sh.
+// Micro-benchmarks of the engine, and a way to unpack the golden images they run on.
 //   dotnet run -c Release --project Hammer2.Benchmarks -- --filter '*'
+//   dotnet run --project Hammer2.Benchmarks -- unpack NAME FILE
 
 using BenchmarkDotNet.Running;
+using Hammer2.Benchmarks;
 
-BenchmarkSwitcher.FromAssembly(typeof(Program).Assembly).Run(args);
+if (args is ["unpack", string name, string file])
+    File.Move(BenchmarkImages.Unpack(name), file);
+else
+    BenchmarkSwitcher.FromAssembly(typeof(Program).Assembly).Run(args);

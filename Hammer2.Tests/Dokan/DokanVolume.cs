@@ -99,11 +99,12 @@ internal sealed class DokanVolume : IDisposable
 
     internal static DokanVolume Mount(
         string image, SimulatorOptions? simulator = null, DokanMountOptions? options = null, VolumeOptions? volume = null,
-        Func<IDokanOperations2, IDokanOperations2>? wrap = null)
+        Func<IDokanOperations2, IDokanOperations2>? wrap = null, Action<DokanVolume>? beforeMounted = null)
     {
         GoldenImage golden = GoldenImages.Get(image);
         FaultDevice[] devices = [.. golden.Devices.Select(device => new FaultDevice(device))];
         var mounted = new DokanVolume(devices, golden.Label, simulator ?? new SimulatorOptions(), options ?? new DokanMountOptions(), volume, wrap);
+        beforeMounted?.Invoke(mounted);
         Assert.AreEqual(NtStatus.Success, mounted.Driver.Mount("M:\\"));
         return mounted;
     }

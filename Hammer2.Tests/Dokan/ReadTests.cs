@@ -172,8 +172,15 @@ public sealed class ReadTests
     [TestMethod]
     public void L16_L18_TheVolumeDescribesItselfBeforeMountingAndWithoutAHandle()
     {
-        using DokanVolume volume = DokanVolume.Mount("small-mixed");
+        VolumeReport? early = null;
+        using DokanVolume volume = DokanVolume.Mount("small-mixed", beforeMounted: unmounted =>
+        {
+            early = unmounted.Driver.QueryVolume();
+            Assert.IsGreaterThan(0L, unmounted.Driver.QuerySpace().Total);
+            Assert.AreEqual(0, unmounted.Client.GetFileAttributes("\\", out _));
+        });
         VolumeReport report = volume.Driver.QueryVolume();
+        Assert.AreEqual(report, early);
         Assert.AreEqual("NTFS", report.FileSystem);
         Assert.AreEqual("DATA (HAMMER2)", report.Label);
         Assert.AreEqual(255u, report.ComponentMax);
