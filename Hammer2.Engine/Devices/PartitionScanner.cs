@@ -41,20 +41,22 @@ public static class PartitionScanner
     public static bool HasVolumeHeader(IBlockDevice device, long offset, long length)
     {
         ArgumentNullException.ThrowIfNull(device);
-        Span<byte> magic = stackalloc byte[sizeof(ulong)];
         for (int copy = 0; copy < FormatLimits.VolumeHeaderCopies; copy++)
         {
             long at = copy * FormatLimits.VolumeHeaderSpacing;
-            if (at + FormatLimits.VolumeHeaderBytes > length)
-                break;
-            if (TryRead(device, offset + at, magic)
-                && BinaryPrimitives.ReadUInt64LittleEndian(magic) is VolumeHeader.Magic or VolumeHeader.MagicSwapped)
-            {
+            if (HasFirstVolumeHeader(device, offset + at, length - at))
                 return true;
-            }
         }
 
         return false;
+    }
+
+    /// <summary>True when a volume that begins at the offset has the magic in its first header.</summary>
+    internal static bool HasFirstVolumeHeader(IBlockDevice device, long offset, long length)
+    {
+        Span<byte> magic = stackalloc byte[sizeof(ulong)];
+        return length >= FormatLimits.VolumeHeaderBytes && TryRead(device, offset, magic)
+            && BinaryPrimitives.ReadUInt64LittleEndian(magic) is VolumeHeader.Magic or VolumeHeader.MagicSwapped;
     }
 
     /// <summary>All partitions of the device, nested disklabels included, in table order.</summary>
@@ -144,7 +146,8 @@ public static class PartitionScanner
         }
 
         long link = extended;
-        for (int n = 0; link > 0 && n < LogicalPartitionsMax; n++)
+        var seen = new HashSet<long>();
+        for (int n = 0; link > 0 && n < LogicalPartitionsMax && seen.Add(link); n++)
         {
             if (!ReadMbr(device, link, sector))
                 return;

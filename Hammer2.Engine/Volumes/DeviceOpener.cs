@@ -27,9 +27,10 @@ public static class DeviceOpener
         }
     }
 
-    private static IBlockDevice Select(FileBlockDevice device, string path, int? number)
+    /// <summary>The device itself, or a window on one of its partitions; nothing is opened or closed.</summary>
+    internal static IBlockDevice Select(IBlockDevice device, string path, int? number)
     {
-        if (number is null && PartitionScanner.HasVolumeHeader(device, 0, device.Length))
+        if (number is null && PartitionScanner.HasFirstVolumeHeader(device, 0, device.Length))
             return device;
         IReadOnlyList<PartitionEntry> all = PartitionScanner.Scan(device);
         if (number is int wanted)
@@ -43,6 +44,8 @@ public static class DeviceOpener
         return hammer2.Count switch
         {
             1 => Window(device, path, hammer2[0]),
+            // The header at 0 is lost, and what has magic at 2, 4 or 6 GiB is no partition's header: then it is a copy.
+            0 when PartitionScanner.HasVolumeHeader(device, 0, device.Length) => device,
             // Not partitioned either: the volume set's own message says what is wrong with the header.
             0 when all.Count == 0 => device,
             0 => throw new Hammer2Exception(Hammer2Error.NotHammer2, $"{path} has no HAMMER2 partition; {Describe(all)}."),
@@ -51,7 +54,7 @@ public static class DeviceOpener
         };
     }
 
-    private static PartitionWindow Window(FileBlockDevice device, string path, PartitionEntry entry) =>
+    private static PartitionWindow Window(IBlockDevice device, string path, PartitionEntry entry) =>
         new(device, entry.Offset, entry.Length, $"{path} ({entry.Name})");
 
     private static string Describe(IReadOnlyList<PartitionEntry> entries) => entries.Count == 0

@@ -23,7 +23,9 @@ public sealed record VolumeSpec(IReadOnlyList<string> Paths, string? Label)
         string? label = null;
         string paths = text;
         int at = text.LastIndexOf('@');
-        if (at >= 0)
+
+        // Labels are names and names have no slashes: an at sign before one belongs to a path.
+        if (at >= 0 && text.AsSpan(at).IndexOfAny('/', '\\') < 0)
         {
             label = text[(at + 1)..];
             paths = text[..at];
