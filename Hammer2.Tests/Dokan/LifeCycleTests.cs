@@ -141,6 +141,18 @@ public sealed class LifeCycleTests
     }
 
     [TestMethod]
+    public void R06_AListingOverAFailingDeviceFailsAlsoWhenTheNamesAreIndexed()
+    {
+        // A cache of one byte holds nothing, so the listing reads what the index has read before.
+        using DokanVolume volume = DokanVolume.Mount("small-mixed", volume: new VolumeOptions { CacheBytesMax = 1, ReadAheadBlocksMax = 0 });
+        Assert.AreEqual(NtStatus.ObjectNameNotFound, volume.Try("\\many\\nothing", CreateDisposition.Open, RA));
+        SimulatedHandle directory = volume.MustOpen("\\many", RD, directory: true);
+        volume.Devices[0].Remove();
+        Assert.AreEqual(Statuses.IoDeviceError, volume.Driver.QueryDirectory(directory, "*", true, 10, out _));
+        volume.Unmount();
+    }
+
+    [TestMethod]
     public void R08_ASlowReadAsksForMoreTime()
     {
         if (!SimulatedDriver.SimulatedDriver.SeesTimeoutResets)
