@@ -132,10 +132,20 @@ internal sealed class FoldIndex
         int first = FindPlain(folded, string.GetHashCode(folded));
         if (first < 0 || !_pairs.TryGetValue(first, out List<int>? pair))
             return plain;
-        foreach (int index in pair)
+
+        // Ordered by bytes, so that a directory full of one name in all its cases is not a quadratic listing.
+        int low = 0;
+        int high = pair.Count - 1;
+        while (low <= high)
         {
-            if (NameOf(index).SequenceEqual(name))
-                return ShownName(index);
+            int middle = (low + high) / 2;
+            int order = NameOf(pair[middle]).SequenceCompareTo(name);
+            if (order == 0)
+                return ShownName(pair[middle]);
+            if (order < 0)
+                low = middle + 1;
+            else
+                high = middle - 1;
         }
 
         return plain;

@@ -9,6 +9,7 @@ using Hammer2.Engine.Devices;
 using Hammer2.Engine.Pfs;
 using Hammer2.Engine.Primitives;
 using Hammer2.Engine.Volumes;
+using Hammer2.Tests.Hostile;
 using Hammer2.Tests.Images;
 using Hammer2.Tests.SimulatedDriver;
 
@@ -103,7 +104,20 @@ internal sealed class DokanVolume : IDisposable
     {
         GoldenImage golden = GoldenImages.Get(image);
         FaultDevice[] devices = [.. golden.Devices.Select(device => new FaultDevice(device))];
-        var mounted = new DokanVolume(devices, golden.Label, simulator ?? new SimulatorOptions(), options ?? new DokanMountOptions(), volume, wrap);
+        return Mount(devices, golden.Label, simulator, options, volume, wrap, beforeMounted);
+    }
+
+    /// <summary>Mounts a volume that a test made itself.</summary>
+    internal static DokanVolume Mount(ImageBuilder image) =>
+        Mount([new FaultDevice(image.Finish())], ImageBuilder.Label, new SimulatorOptions { BypassWriteProtection = true });
+
+    private static DokanVolume Mount(
+        FaultDevice[] devices, string label, SimulatorOptions? simulator, DokanMountOptions? options = null,
+        VolumeOptions? volume = null, Func<IDokanOperations2, IDokanOperations2>? wrap = null,
+        Action<DokanVolume>? beforeMounted = null)
+    {
+        var mounted = new DokanVolume(
+            devices, label, simulator ?? new SimulatorOptions(), options ?? new DokanMountOptions(), volume, wrap);
         beforeMounted?.Invoke(mounted);
         Assert.AreEqual(NtStatus.Success, mounted.Driver.Mount("M:\\"));
         return mounted;

@@ -2,6 +2,7 @@
 
 using DokanNet;
 using Hammer2.Dokan.Opens;
+using Hammer2.Engine.Primitives;
 using Hammer2.Engine.Volumes;
 using Hammer2.Tests.SimulatedDriver;
 using FileAccess = DokanNet.FileAccess;
@@ -138,6 +139,40 @@ public sealed class LifeCycleTests
         Assert.IsGreaterThan(0L, information.Length);
         Assert.AreEqual("NTFS", volume.Driver.QueryVolume().FileSystem);
         volume.Unmount();
+    }
+
+    [TestMethod]
+    public void R06_ADeviceThatFailsAtAnyReadOfAListingFailsTheListing()
+    {
+        // The directory is larger than the smallest cache, so the listing reads again what the index has read before.
+        using DokanVolume volume = DokanVolume.Mount(
+            "bigdir", volume: new VolumeOptions { CacheBytesMax = 1, ReadAheadBlocksMax = 0 });
+        string path = "\\" + volume.Client.Names("\\")[0];
+        int whole = volume.Client.Names(path).Count;
+        int failures = 0;
+        for (int good = 0; ; good = (good * 3 / 2) + 1)
+        {
+            SimulatedHandle directory = volume.MustOpen(path, RD, directory: true);
+            int left = good;
+            volume.Devices[0].BeforeRead(() =>
+            {
+                if (Interlocked.Decrement(ref left) < 0)
+                    throw new Hammer2Exception(Hammer2Error.Io, "the device fails now and then");
+            });
+            NtStatus status = volume.Driver.List(directory, "*", out List<FindFileInformation> entries);
+            volume.Devices[0].BeforeRead(null);
+            volume.Driver.CloseHandle(directory);
+            if (status == NtStatus.Success)
+            {
+                Assert.HasCount(whole + 2, entries, $"after {good} good reads a listing was cut short");
+                break;
+            }
+
+            Assert.AreEqual(Statuses.IoDeviceError, status, $"after {good} good reads");
+            failures++;
+        }
+
+        Assert.IsGreaterThan(3, failures, "the device must have failed somewhere");
     }
 
     [TestMethod]
