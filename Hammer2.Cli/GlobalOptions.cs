@@ -37,6 +37,21 @@ internal static class GlobalOptions
         },
     };
 
+    public static readonly Option<int?> ReadAhead = new("--read-ahead")
+    {
+        Description = "Blocks of 64 KiB to keep ahead of sequential readers (default 32; 0 switches it off).",
+        HelpName = "BLOCKS",
+        Recursive = true,
+        CustomParser = result =>
+        {
+            string text = result.Tokens[0].Value;
+            if (int.TryParse(text, out int blocks) && blocks is >= 0 and <= 4096)
+                return blocks;
+            result.AddError($"--read-ahead wants a number of blocks from 0 to 4096, not '{text}'.");
+            return null;
+        },
+    };
+
     public static readonly Option<int?> Partition = new("--partition")
     {
         Description = "Which partition of a whole-disk image to use (volume-list shows them).",
@@ -52,7 +67,7 @@ internal static class GlobalOptions
         },
     };
 
-    public static IEnumerable<Option> All => [Json, Verbose, Cache, Partition];
+    public static IEnumerable<Option> All => [Json, Verbose, Cache, ReadAhead, Partition];
 
     /// <summary>IMAGE[@LABEL].</summary>
     public static Argument<string> Image() => new("IMAGE[@LABEL]")

@@ -78,6 +78,7 @@ internal static class Program
             Json = json,
             Verbose = verbose,
             CacheBytes = parsed.GetValue(GlobalOptions.Cache),
+            ReadAheadBlocks = parsed.GetValue(GlobalOptions.ReadAhead),
             Partition = parsed.GetValue(GlobalOptions.Partition),
             Logger = loggers.CreateLogger("hammer2"),
             MountHost = mountHost,

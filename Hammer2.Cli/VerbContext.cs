@@ -20,6 +20,9 @@ internal sealed class VerbContext
     /// <summary>Cache limit of the engine; null for its default.</summary>
     public long? CacheBytes { get; init; }
 
+    /// <summary>Read-ahead of the engine in blocks; null for its default.</summary>
+    public int? ReadAheadBlocks { get; init; }
+
     /// <summary>The partition to use of a whole-disk image, counted from 1; null to choose by itself.</summary>
     public int? Partition { get; init; }
 

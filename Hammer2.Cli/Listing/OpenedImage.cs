@@ -52,7 +52,9 @@ internal sealed class OpenedImage : IDisposable
     public static VolumeOptions Options(VerbContext context)
     {
         var options = new VolumeOptions { Logger = context.Logger, Partition = context.Partition };
-        return context.CacheBytes is { } bytes ? options with { CacheBytesMax = bytes } : options;
+        if (context.CacheBytes is { } bytes)
+            options = options with { CacheBytesMax = bytes };
+        return context.ReadAheadBlocks is { } blocks ? options with { ReadAheadBlocksMax = blocks } : options;
     }
 
     public static VolumeSpec Spec(string image)

@@ -80,6 +80,8 @@ internal static partial class BackgroundMount
             start.ArgumentList.Add("--verbose");
         if (context.CacheBytes is { } cache)
             start.ArgumentList.Add($"--cache={cache}");
+        if (context.ReadAheadBlocks is { } blocks)
+            start.ArgumentList.Add($"--read-ahead={blocks}");
         if (context.Partition is { } partition)
             start.ArgumentList.Add($"--partition={partition}");
         start.ArgumentList.Add("--");
