@@ -58,11 +58,14 @@ internal sealed class TreeCopier(
         }
 
         if (_fatalFailure is not null)
-            throw new CliException(ExitCode.Partial, $"the copy was stopped: {_fatalFailure.Message}", _fatalFailure);
+            throw Ended(_fatalFailure);
         stop.ThrowIfCancellationRequested();
         MakeHardLinks();
         FinishDirectories();
     }
+
+    private CliException Ended(IOException cause) =>
+        new(ExitCode.Partial, $"copying to {destination.Show([])} ended: {cause.Message}", cause);
 
     private sealed record FileJob(byte[] Path, TreeEntry Entry);
 
