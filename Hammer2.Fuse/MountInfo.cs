@@ -52,7 +52,8 @@ public sealed record MountInfo(string Source, string Target, string FsType, bool
             Unescape(fields[4]),
             Unescape(fields[separator + 1]),
             HasReadOnly(options) || HasReadOnly(superOptions),
-            Unescape(options + "," + superOptions)) { Device = fields[2] };
+            Unescape(options + "," + superOptions))
+        { Device = fields[2] };
         return true;
     }
 

@@ -50,8 +50,16 @@ public sealed class ConversionTests
     {
         var from = new InodeAttributes
         {
-            InodeNumber = 9, Type = ObjectType.File, Mode = 0x1A4, Uid = 5, Gid = 6, Size = 100, LinkCount = ulong.MaxValue,
-            ModifyTimeUs = -1, ChangeTimeUs = 2_000_001, AllocatedBytes = 65536,
+            InodeNumber = 9,
+            Type = ObjectType.File,
+            Mode = 0x1A4,
+            Uid = 5,
+            Gid = 6,
+            Size = 100,
+            LinkCount = ulong.MaxValue,
+            ModifyTimeUs = -1,
+            ChangeTimeUs = 2_000_001,
+            AllocatedBytes = 65536,
         };
         var to = default(FuseAttributes);
         AttributeConversion.Fill(from, default, ref to);

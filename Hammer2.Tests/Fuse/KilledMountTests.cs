@@ -116,9 +116,11 @@ public sealed class KilledMountTests : KernelTestBase
         string[] command = [dotnet, "exec", assembly, "--hold-mount", Target];
         if (asNobody)
             command = ["setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups", .. command];
-        var start = new ProcessStartInfo(command[0], command[1..]) 
+        var start = new ProcessStartInfo(command[0], command[1..])
         {
-            RedirectStandardInput = true, RedirectStandardOutput = true, RedirectStandardError = true,
+            RedirectStandardInput = true,
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
         };
         start.Environment["DOTNET_CLI_HOME"] = Path.GetTempPath();
         var host = Process.Start(start)!;

@@ -22,8 +22,13 @@ internal sealed class MountComparer(string target, PfsMount? undamaged)
     private const int SeekData = 3;
     private static readonly Dictionary<string, (uint Mode, byte Dirent)> s_types = new()
     {
-        ["file"] = (0x8000, 8), ["dir"] = (0x4000, 4), ["symlink"] = (0xA000, 10), ["fifo"] = (0x1000, 1),
-        ["chardev"] = (0x2000, 2), ["blockdev"] = (0x6000, 6), ["socket"] = (0xC000, 12),
+        ["file"] = (0x8000, 8),
+        ["dir"] = (0x4000, 4),
+        ["symlink"] = (0xA000, 10),
+        ["fifo"] = (0x1000, 1),
+        ["chardev"] = (0x2000, 2),
+        ["blockdev"] = (0x6000, 6),
+        ["socket"] = (0xC000, 12),
     };
 
     private readonly List<string> _differences = [];
