@@ -1,7 +1,6 @@
 // Check codes (format page 4). A check covers the whole physical block as stored. There is one function that
 // computes and one that compares; unknown methods are refused by number, never treated as good.
 
-using System.IO.Hashing;
 using System.Runtime.InteropServices;
 using System.Security.Cryptography;
 using Hammer2.Engine.Format;
@@ -12,13 +11,13 @@ namespace Hammer2.Engine.Blocks;
 public static class Checks
 {
     /// <summary>Seed of HAMMER2's XXH64.</summary>
-    public const long XxHashSeed = 0x4D617474446C6C6E;
+    public const ulong XxHashSeed = 0x4D617474446C6C6E;
 
     /// <summary>Bytes of the longest check code (sha192).</summary>
     public const int CodeBytesMax = 24;
 
     /// <summary>XXH64 with HAMMER2's seed.</summary>
-    public static ulong XxHash(ReadOnlySpan<byte> block) => XxHash64.HashToUInt64(block, XxHashSeed);
+    public static ulong XxHash(ReadOnlySpan<byte> block) => XxHash64Seeded.Compute(block, XxHashSeed);
 
     /// <summary>True for the methods of format page 3.2.</summary>
     public static bool IsKnown(CheckMethod method) => method <= CheckMethod.Freemap;
