@@ -53,31 +53,55 @@ public static class FreemapWalk
 
     private static IEnumerable<FreemapNode> Walk(BlockReader reader, BlockRef[] roots, CancellationToken stop)
     {
-        var levels = new Stack<(BlockRef[] Refs, int Next)>();
-        levels.Push((roots, 0));
-        while (levels.TryPop(out var level))
+        var levels = new Stack<Level>();
+        levels.Push(new Level(roots, 0, ulong.MaxValue));
+        while (levels.TryPeek(out Level? level))
         {
             stop.ThrowIfCancellationRequested();
             if (level.Next == level.Refs.Length)
+            {
+                levels.Pop();
                 continue;
-            BlockRef bref = level.Refs[level.Next];
-            levels.Push((level.Refs, level.Next + 1));
+            }
+
+            BlockRef bref = level.Refs[level.Next++];
             if (bref.Type == BlockRefType.Empty)
                 continue;
-            FreemapNode node = Read(reader, bref, levels.Count - 1, out BlockRef[] children);
+            FreemapNode node = Read(reader, bref, levels.Count - 1, level.Claim(bref), out BlockRef[] children);
             yield return node;
             if (children.Length > 0)
-                levels.Push((children, 0));
+                levels.Push(new Level(children, bref.Key, bref.LastKey));
         }
     }
 
-    private static FreemapNode Read(BlockReader reader, in BlockRef bref, int depth, out BlockRef[] children)
+    // An array of references, and the part of its parent's range that no reference has claimed yet. Ranges that only
+    // ever get smaller keep a crafted freemap, whose arrays point to each other many times, from multiplying.
+    private sealed class Level(BlockRef[] refs, ulong low, ulong high)
+    {
+        internal readonly BlockRef[] Refs = refs;
+        internal int Next;
+        private ulong _free = low;
+        private bool _full;
+
+        internal bool Claim(in BlockRef bref)
+        {
+            if (_full || bref.Key < _free || bref.LastKey > high)
+                return false;
+            _free = bref.LastKey + 1;
+            _full = _free == 0;
+            return true;
+        }
+    }
+
+    private static FreemapNode Read(BlockReader reader, in BlockRef bref, int depth, bool claimed, out BlockRef[] children)
     {
         children = [];
         try
         {
             if (bref.Type is not (BlockRefType.FreemapNode or BlockRefType.FreemapLeaf) || depth >= LevelsMax)
                 throw new Hammer2Exception(Hammer2Error.Corrupt, $"Blockref {bref} does not belong into the freemap.");
+            if (!claimed)
+                throw new Hammer2Exception(Hammer2Error.Corrupt, $"Blockref {bref} lies outside the key range of its parent or overlaps its neighbour; not followed.");
             byte[] block = new byte[1 << FormatLimits.FreemapRadix];
             reader.ReadStored(bref, block);
             if (bref.Type == BlockRefType.FreemapLeaf)

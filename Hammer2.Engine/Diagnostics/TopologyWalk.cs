@@ -53,16 +53,33 @@ public static class TopologyWalk
         /// <summary>INODE references on the path: 0 in the header, 1 in the super-root, 2 in a PFS root.</summary>
         internal readonly int InodesAbove = inodesAbove;
         internal int Next;
+
+        // First key that the next reference may claim; past the last one when nothing is left to claim.
+        private ulong _free = low;
+        private bool _full;
+
+        /// <summary>True when the reference claims only keys that its parent grants and no sibling before it has.</summary>
+        internal bool Claim(in BlockRef bref)
+        {
+            if (_full || bref.Key < _free || bref.LastKey > High)
+                return false;
+            _free = bref.LastKey + 1;
+            _full = _free == 0;
+            return true;
+        }
     }
 
     private sealed class Walker(BlockReader reader, TopologyWalkOptions options, CancellationToken stop)
     {
         private const int PfsRootDepth = 1;
+        private const int ObjectDepth = 3;
 
         // A legal path has three inodes: super-root, PFS root, object; very old volumes nest objects in directories.
         private const int InodesAboveMax = 64;
 
         private readonly Stack<Level> _levels = new();
+        // Inodes inside directories of very old volumes: each is followed once, or crafted ones would multiply.
+        private readonly HashSet<ulong> _nested = [];
         private readonly byte[] _block = new byte[FormatLimits.BlockBytesMax];
 
         internal IEnumerable<TopologyNode> Run(BlockRef[] roots)
@@ -101,9 +118,13 @@ public static class TopologyWalk
             byte[]? name = null;
             try
             {
-                if (bref.Key < level.Low || bref.LastKey > level.High)
+                if (!level.Claim(bref))
+                {
                     throw new Hammer2Exception(
-                        Hammer2Error.Corrupt, $"Blockref {bref} lies outside the key range of its parent; not followed.");
+                        Hammer2Error.Corrupt,
+                        $"Blockref {bref} lies outside the key range of its parent or overlaps its neighbour; not followed.");
+                }
+
                 switch (bref.Type)
                 {
                     case BlockRefType.Inode:
@@ -147,6 +168,8 @@ public static class TopologyWalk
                         Hammer2Error.Corrupt, $"Blockref {bref} points back to a block above itself; not followed.");
             }
 
+            if (bref.Type == BlockRefType.Inode && inodesAbove > ObjectDepth && !_nested.Add(bref.DataOff))
+                throw new Hammer2Exception(Hammer2Error.Corrupt, $"Blockref {bref} was met before; not followed again.");
             if (bref.Type == BlockRefType.Indirect)
                 (low, high) = (Math.Max(low, level.Low), Math.Min(high, level.High));
             return new Level(refs, bref, low, high, inodesAbove);

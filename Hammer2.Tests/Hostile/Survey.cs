@@ -2,7 +2,9 @@
 // attributes, file bytes at several places, symlink targets, holes. Hammer2Exception is an answer; anything else
 // escapes to the test. Run it through Bounded, which adds a deadline, a small stack and an allocation limit.
 
+using Hammer2.Engine.Checking;
 using Hammer2.Engine.Devices;
+using Hammer2.Engine.Diagnostics;
 using Hammer2.Engine.Directories;
 using Hammer2.Engine.Format;
 using Hammer2.Engine.Inodes;
@@ -19,6 +21,7 @@ internal sealed class Survey
     private const int DirectoriesMax = 400;
     private const int BatchesMax = 400;
     private const int ReadsMax = 3000;
+    private const int WalkMax = 100_000;
     private readonly byte[] _buffer = new byte[3 * 65536 + 512];
     private int _reads;
 
@@ -51,6 +54,19 @@ internal sealed class Survey
                 Assert.AreEqual(0, pfs.OpenInodes, "vnodes left open");
             });
         }
+
+        Try(() => RunTools(volume));
+    }
+
+    // What the commands for damaged volumes do. Their walks are endless for nobody, but long for this test.
+    private void RunTools(Hammer2Volume volume)
+    {
+        Assert.IsLessThan(WalkMax, TopologyWalk.Run(volume).Take(WalkMax).Count());
+        Assert.IsLessThan(WalkMax, FreemapWalk.Run(volume).Take(WalkMax).Count());
+        VerifyReport report = new VolumeVerifier(volume).Run(workers: 1);
+        foreach (VerifyFinding finding in report.Findings)
+            Assert.DoesNotContain("\n", finding.Message);
+        Failures += report.Findings.Count;
     }
 
     private void Walk(PfsMount pfs)
@@ -163,6 +179,7 @@ internal sealed class Survey
         {
             Assert.DoesNotContain("\n", e.Message, "the message must be one line");
             Assert.AreNotEqual(Hammer2Error.None, e.Error);
+            Assert.DoesNotContain("Verification stopped", e.Message, "something unexpected ended the verification");
             Failures++;
         }
     }
