@@ -213,9 +213,9 @@ internal sealed class BlockCache : IDisposable
                 entry.Length = length;
                 if (length < 0)
                 {
-                    // The slot stays empty until its page is reused; the entry object returns to the pool with the page.
                     _table.Remove(entry.Key);
                     Unpin(entry);
+                    TakeBack(entry);
                 }
 
                 Monitor.PulseAll(_gate);
@@ -280,6 +280,19 @@ internal sealed class BlockCache : IDisposable
             _table.Add(key, entry);
             Pin(entry);
             return entry;
+        }
+
+        // A failed load gives its slot back, or reading one damaged block again and again would push the good ones out.
+        // Where a neighbour was begun meanwhile, the slot stays empty until its page is reused.
+        private void TakeBack(Entry entry)
+        {
+            Page page = entry.Page!;
+            if (!ReferenceEquals(page.Entries[^1], entry))
+                return;
+            page.Entries.RemoveAt(page.Entries.Count - 1);
+            page.Used -= page.SlotBytes;
+            entry.Page = null;
+            _freeEntries.Push(entry);
         }
 
         private Page PageFor(int radix)
