@@ -185,7 +185,7 @@ internal sealed class BlockReader : IBlockLoader, IDisposable
         if (!bref.IsNode)
             return stored.Length;
         Span<BlockRef> refs = MemoryMarshal.Cast<byte, BlockRef>(slot[..stored.Length]);
-        return NodeArray.Normalise(refs, $"Array of blockref {bref}") * FormatLimits.BlockRefBytes;
+        return NodeArray.Normalise(refs, bref) * FormatLimits.BlockRefBytes;
     }
 
     private bool IsReadable(in BlockRef bref)

@@ -300,7 +300,7 @@ public sealed class VolumeVerifier
                 _reader.ReadStored(bref, block);
                 Count(bref);
                 BlockRef[] children = MemoryMarshal.Cast<byte, BlockRef>(block).ToArray();
-                int live = NodeArray.Normalise(children, $"Array of blockref {bref}");
+                int live = NodeArray.Normalise(children, bref);
                 verifier.Put(new Visit(children[..live], owner, bref.Key, bref.LastKey, depth + 1));
             }
             catch (Hammer2Exception e)

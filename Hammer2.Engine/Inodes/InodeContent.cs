@@ -42,7 +42,7 @@ internal sealed class InodeContent
             return new InodeContent(data, name, union.ToArray(), []);
 
         BlockRef[] refs = MemoryMarshal.Cast<byte, BlockRef>(union).ToArray();
-        int live = NodeArray.Normalise(refs, $"Blockset of inode {data.InodeNumber}");
+        int live = NodeArray.Normalise(refs, bref);
         return new InodeContent(data, name, null, live == refs.Length ? refs : refs[..live]);
     }
 
