@@ -2,7 +2,8 @@
 # End-to-end figures of reading, as ratios in one run on one machine. From the top of a checkout, as root:
 #   FSCK=.../fsck_hammer2 MAKEFS=.../makefs docs/benchmarks/reading.sh IMAGE WORKDIR
 # FSCK and MAKEFS are the reference tools, built elsewhere; without them only our own times are printed.
-# The image should be a plain LZ4 volume of some GB that fits the page cache; WORKDIR a file system with room for its contents.
+# The image should be a plain LZ4 volume of some GB that fits the page cache; WORKDIR a tmpfs with room for its contents,
+# else the disk below is what is measured.
 set -euo pipefail
 image=$1 work=$2 runs=${RUNS:-5}
 hammer2=artifacts/bench/hammer2
@@ -33,20 +34,28 @@ fi
 rm -rf "$work/get" "$work/ref"
 
 mnt="$work/mnt"; mkdir -p "$mnt"
-reader() { # n readers over the large files, n-th part each
-    local n=$1 k t=$(now)
-    for k in $(seq "$n"); do awk -v n="$n" -v k="$k" 'NR%n==k-1' "$work/files" | tr '\n' '\0' | xargs -0 cat >/dev/null & done
+reader() { # mode, n: n readers over the large files, the n-th part each
+    local mode=$1 n=$2 k t=$(now)
+    for k in $(seq "$n"); do
+        awk -v n="$n" -v k="$k" 'NR%n==k-1' "$work/files" | if [ "$mode" = cached ]; then tr '\n' '\0' | xargs -0 cat >/dev/null
+        else while read -r f; do dd if="$f" of=/dev/null bs=1M iflag=direct status=none; done; fi &
+    done
     wait
     echo "$bytes / 1000000 / ($(now) - $t)" | bc
 }
-for ahead in 32 0; do
-    "$hammer2" mount "$image" "$mnt" --background --read-ahead "$ahead" >/dev/null
-    find "$mnt" -type f -size +256k | sort > "$work/files"
-    bytes=$(tr '\n' '\0' < "$work/files" | xargs -0 stat -c %s | awk '{s+=$1} END {printf "%d", s}')
+# "cached": through the kernel's page cache, with its own read-ahead. "direct": one request at a time per reader,
+# so that two readers show whether anything but the processors limits the mount.
+for mode in cached direct; do
     for n in 1 2; do
-        rate=$(for _ in 1 2 3; do "$hammer2" umount "$mnt"; "$hammer2" mount "$image" "$mnt" --background --read-ahead "$ahead" >/dev/null; sync; echo 3 > /proc/sys/vm/drop_caches; warm; reader "$n"; done | median)
-        echo "mount, read-ahead $ahead, $n reader(s): $rate MB/s"
+        rate=$(for _ in $(seq "$runs"); do
+            "$hammer2" mount "$image" "$mnt" --background $([ $mode = direct ] && echo --read-ahead 0) >/dev/null
+            find "$mnt" -type f -size +2M | sort > "$work/files"
+            bytes=$(tr '\n' '\0' < "$work/files" | xargs -0 stat -c %s | awk '{s+=$1} END {printf "%.0f", s}')
+            warm
+            reader "$mode" "$n"
+            "$hammer2" umount "$mnt"
+        done | median)
+        echo "mount, $mode, $n reader(s): $rate MB/s"
     done
-    "$hammer2" umount "$mnt"
 done
 rm -f "$work/files"; rmdir "$mnt"
