@@ -1,4 +1,5 @@
 // The golden images as temporary files, for benchmarks. HAMMER2_BENCH_IMAGE names a larger one of your own.
+// Each is unpacked once and kept for the next run; nothing here is measured.
 
 using Hammer2.Cli.Sample;
 using Hammer2.Engine.Directories;

@@ -1,4 +1,5 @@
 // Reading through the engine against what bounds it: memory copy for cached data, the codec and the hash for cold data.
+// The ratios count, not the times: both sides run in one process on one machine.
 
 using BenchmarkDotNet.Attributes;
 using Hammer2.Engine.Blocks;

@@ -1,4 +1,5 @@
 // Options of a mount on Windows: plain data, also on other systems. Calls nothing.
+// Values out of range are brought into it; the defaults are those of a mount without options.
 
 using Microsoft.Extensions.Logging;
 

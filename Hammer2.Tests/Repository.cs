@@ -1,4 +1,5 @@
 // Where the repository is, for tests that look at its own files.
+// Such tests need a checkout; from a copied folder they fail and say so.
 
 namespace Hammer2.Tests;
 

@@ -1,4 +1,5 @@
 // What a verification found. Plain data: commands print it, tests compare it.
+// Messages are single lines; paths are there where names lead to the damaged object.
 
 using Hammer2.Engine.Primitives;
 

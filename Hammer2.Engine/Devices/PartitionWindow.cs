@@ -1,4 +1,5 @@
 // A contiguous part of another device: one partition of a disk. Owns the device below.
+// Nothing outside the window can be read or written through it.
 
 namespace Hammer2.Engine.Devices;
 

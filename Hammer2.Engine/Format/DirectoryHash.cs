@@ -1,4 +1,5 @@
 // The directory hash (format page 6.2): which key a name is stored under, before collisions are resolved.
+// Case-sensitive and by bytes; a pure function that every writer of the format must agree on.
 
 namespace Hammer2.Engine.Format;
 

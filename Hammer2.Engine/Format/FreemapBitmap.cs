@@ -1,4 +1,5 @@
 // One bitmap record of a freemap leaf: 128 bytes for one 4 MiB segment (format page 9.3).
+// A view of bytes: every combination of states can be represented, also the illegal ones.
 
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;

@@ -1,4 +1,5 @@
 // What stat(2) and its relatives want to know of an object, decoded and range-checked from its inode.
+// A copy: it does not change when the inode does. May call Format and Primitives.
 
 using Hammer2.Engine.Format;
 using Hammer2.Engine.Primitives;

@@ -1,4 +1,5 @@
 // What the super-root says of one PFS.
+// Plain data, as the medium had it when it was asked for; statistics are hints (format page, trap T18).
 
 using Hammer2.Engine.Format;
 

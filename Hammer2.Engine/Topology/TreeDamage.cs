@@ -1,4 +1,5 @@
 // What a walk met and passed over because its caller asked to go on: failures of single subtrees.
+// Bounded: a tree of nothing but damage fills a counter, not the memory.
 
 using Hammer2.Engine.Primitives;
 

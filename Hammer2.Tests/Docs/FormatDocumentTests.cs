@@ -1,4 +1,5 @@
 // docs/format.md against the structures: every row must name a field of that offset and size, every field must have a row.
+// The document and the code cannot drift apart without a red test.
 
 using System.Globalization;
 using System.Reflection;

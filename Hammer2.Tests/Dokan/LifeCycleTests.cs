@@ -1,4 +1,5 @@
 // Life cycle, concurrency and failures on a read-only volume: section J.7 as far as it applies.
+// Runs on every system: a simulated driver stands in for the real one.
 
 using DokanNet;
 using Hammer2.Dokan.Opens;

@@ -1,4 +1,5 @@
 // A logger that keeps its lines, for tests that look at what was said. Thread-safe. Calls nothing.
+// It keeps everything: use it for one test, not for a run.
 
 using System.Collections.Concurrent;
 using Microsoft.Extensions.Logging;

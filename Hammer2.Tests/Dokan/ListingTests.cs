@@ -1,4 +1,5 @@
 // Listings on a read-only volume (section J.5) and names on a real medium (section J.6).
+// The volumes are golden images; what is expected comes from their manifests.
 
 using System.Text;
 using DokanNet;

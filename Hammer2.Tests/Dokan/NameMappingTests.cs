@@ -1,4 +1,5 @@
 // Names between medium and Windows (N04 to N09 of the semantics page), without a volume.
+// Every name must come back as it was, and no two names may become one.
 
 using System.Text;
 using Hammer2.Dokan.Names;

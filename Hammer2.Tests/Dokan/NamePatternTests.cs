@@ -1,4 +1,5 @@
 // Wildcards (B.21, L02): the table of the page, and the matcher against an independent one on random patterns.
+// Random patterns print the seed that made them.
 
 using Hammer2.Dokan.Names;
 using Hammer2.Tests.SimulatedDriver;

@@ -1,4 +1,5 @@
 // Reading, attributes and volume queries on a read-only volume: sections J.2 and J.5 as far as they apply.
+// What is expected comes from the manifests of the golden images.
 
 using System.Security.AccessControl;
 using System.Security.Cryptography;

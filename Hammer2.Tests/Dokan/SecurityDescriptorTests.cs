@@ -1,4 +1,5 @@
 // The bytes of security descriptors, read back by hand: the classes of Windows exist on Windows alone.
+// Offsets and flags are written down here a second time, independently of the code under test.
 
 using System.Buffers.Binary;
 using Hammer2.Dokan.Security;

@@ -1,4 +1,5 @@
 // The cache of decoded blocks on its own: budget, one load for many waiters, failed loads, pins, identity of blocks.
+// The loader is a fake that can count, wait and fail; no device is involved.
 
 using System.Buffers.Binary;
 using System.Runtime.InteropServices;

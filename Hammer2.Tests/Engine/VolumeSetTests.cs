@@ -1,4 +1,5 @@
 // Filesystems of several volumes: the order of the devices does not matter, everything else about the set does.
+// The sets are golden images whose headers are changed and sealed anew on a copy.
 
 using System.Buffers.Binary;
 using Hammer2.Engine.Devices;

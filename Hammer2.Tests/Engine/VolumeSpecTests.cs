@@ -1,4 +1,5 @@
 // How people name volumes: PATH[:PATH...][@LABEL], with drive letters, raw devices, and colons and at signs in paths.
+// Which paths exist is told by the test, so that Windows names are tested everywhere.
 
 using Hammer2.Engine.Primitives;
 using Hammer2.Engine.Volumes;

@@ -1,4 +1,5 @@
 // Our XXH64 against the library's, at every length around its stripes and words, at odd addresses, with random bytes.
+// The library is the judge; the seed of the random bytes is printed.
 
 using System.IO.Hashing;
 using Hammer2.Engine.Blocks;

@@ -1,4 +1,5 @@
 // Bugs of the reading engine that tests of this folder found, one test each. A test opens with the story of its bug.
+// Each failed before the engine was corrected.
 
 using System.Text;
 using Hammer2.Engine.Directories;

@@ -1,4 +1,5 @@
 // Opening: what the driver refuses by itself, what the library makes of the adapter's answer (dokan-semantics A.1).
+// Part of the simulated driver: it behaves as the page says, not as the adapter would like it.
 
 using System.Runtime.InteropServices;
 using DokanNet;

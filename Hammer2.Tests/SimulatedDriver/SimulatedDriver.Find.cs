@@ -1,4 +1,5 @@
 // Listings: the library's snapshot, its filter, and the dots (dokan-semantics A.8).
+// Part of the simulated driver: the snapshot is taken once per handle, as the page says.
 
 using DokanNet;
 

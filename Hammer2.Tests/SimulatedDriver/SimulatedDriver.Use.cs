@@ -1,4 +1,5 @@
 // Reading, attributes and security of a handle (dokan-semantics A.4, A.7, A.15).
+// Part of the simulated driver: what the adapter reports is checked against the buffers that it was given.
 
 using System.Security.AccessControl;
 using DokanNet;

@@ -1,4 +1,5 @@
 // Volume queries (dokan-semantics A.14, E.3, E.4): at any time, with or without a handle.
+// Part of the simulated driver: what the adapter reports is checked, and faults are collected.
 
 using DokanNet;
 
