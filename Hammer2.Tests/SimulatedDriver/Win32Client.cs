@@ -116,7 +116,8 @@ internal sealed class Win32Client(SimulatedDriver driver)
     internal List<FindFileInformation> FindAll(string directory, string typed, out int error)
     {
         OpenOutcome outcome = driver.Open(new OpenRequest(
-            directory, CreateDisposition.Open, FileAccess.ReadData | FileAccess.Synchronize) { Directory = true });
+            directory, CreateDisposition.Open, FileAccess.ReadData | FileAccess.Synchronize)
+        { Directory = true });
         error = Statuses.ToWin32(outcome.Status);
         if (outcome.Handle is null)
             return [];
