@@ -24,7 +24,11 @@ public sealed class VolumeVerifier
     public const int FindingsMax = 10_000;
 
     private const int VisitedMax = 1 << 20;
-    private const int InodeNestingMax = 4;
+
+    // Header, super-root, PFS root: what lies in a PFS root has two inodes above it. Volumes of very old versions nest
+    // objects as deep as their directories.
+    private const int ObjectNesting = 2;
+    private const int InodeNestingMax = 4096;
     private readonly Hammer2Volume _volume;
     private readonly Stack<Visit> _stack = new();
     private readonly HashSet<BlockKey> _visited = [];
@@ -155,6 +159,13 @@ public sealed class VolumeVerifier
     {
         lock (_visited)
             return _visited.Count >= VisitedMax ? !_visited.Contains(new BlockKey(bref)) : _visited.Add(new BlockKey(bref));
+    }
+
+    // Nested inodes can be made to multiply; they are only followed while it is known which ones were seen.
+    private bool VisitedIsFull()
+    {
+        lock (_visited)
+            return _visited.Count >= VisitedMax;
     }
 
     private void Add(Counters local, List<VerifyFinding> findings, IProgress<VerifyProgress>? progress)
@@ -429,8 +440,8 @@ public sealed class VolumeVerifier
         private void CheckInode(in Leaf leaf, ReadOnlySpan<byte> block)
         {
             InodeContent content = InodeContent.Decode(leaf.Ref, block);
-            if (leaf.Owner.Nesting >= InodeNestingMax)
-                throw new Hammer2Exception(Hammer2Error.Corrupt, $"Blockref {leaf.Ref}: inodes nested deeper than {InodeNestingMax}.");
+            if (leaf.Owner.Nesting >= InodeNestingMax || leaf.Owner.Nesting > ObjectNesting && verifier.VisitedIsFull())
+                throw new Hammer2Exception(Hammer2Error.Corrupt, $"Blockref {leaf.Ref}: inodes nested deeper than {InodeNestingMax}, or too many of them.");
             bool pfsRoot = leaf.Owner.Nesting == 1;
             string? pfs = pfsRoot ? Encoding.UTF8.GetString(content.Name) : leaf.Owner.Pfs;
             var owner = new Owner(pfs, content.Data.InodeNumber, content.Data.Size, leaf.Owner.Nesting + 1);

@@ -372,6 +372,38 @@ public sealed class CraftedTreeTests
     }
 
     [TestMethod]
+    public void DirectoriesInsideDirectoriesOfVeryOldVolumesAreReadAndVerified()
+    {
+        // There the tree of inodes is as deep as the tree of names.
+        var image = new ImageBuilder();
+        BlockRef inner = Legacy(image, 0x700, "file", ImageBuilder.EmbeddedInodeBlock(0x700, ObjectType.File, "deep"u8));
+        string path = "file";
+        for (int depth = 9; depth >= 0; depth--)
+        {
+            ulong number = 0x700 - (ulong)depth - 1;
+            inner = Legacy(image, number, $"d{depth}", ImageBuilder.InodeBlock(number, ObjectType.Directory, 0, [inner]));
+            path = $"d{depth}/{path}";
+        }
+
+        image.RootEntries.Add(inner);
+        using Hammer2Volume volume = image.Open();
+        using PfsMount pfs = volume.OpenPfs();
+        Assert.AreEqual("deep", Encoding.ASCII.GetString(ReadAll(pfs, path)));
+        CollectionAssert.AreEqual(new[] { "d9" }, Names(pfs, "d0/d1/d2/d3/d4/d5/d6/d7/d8"));
+        Assert.IsEmpty(new Hammer2.Engine.Checking.VolumeVerifier(volume).Run(workers: 1).Findings);
+    }
+
+    private static BlockRef Legacy(ImageBuilder image, ulong number, string name, byte[] block)
+    {
+        block.AsSpan(InodeData.NameOffset, InodeData.NameFieldBytes).Clear();
+        Encoding.ASCII.GetBytes(name, block.AsSpan(InodeData.NameOffset));
+        System.Runtime.InteropServices.MemoryMarshal.AsRef<InodeData>(block.AsSpan()).NameLength = (ushort)name.Length;
+        BlockRef bref = image.Store(BlockRefType.Inode, block, DirectoryHash.Compute(Encoding.ASCII.GetBytes(name)) + 1, 0);
+        Assert.AreNotEqual(0UL, number);
+        return bref;
+    }
+
+    [TestMethod]
     public void TransactionIdsAheadOfTheHeaderAreComplainedAboutAndOverridden()
     {
         // R2: mirror TIDs beyond the header's, modify TIDs that leave nothing to count on, on every kind of inode.

@@ -12,7 +12,7 @@ namespace Hammer2.Tests.Hostile;
 [TestClass]
 public sealed class HostileWalkTests
 {
-    private static void WalksEnd(ImageBuilder image)
+    private static void WalksEnd(ImageBuilder image, bool hasFindings = true)
     {
         Bounded.Run("walks", () =>
         {
@@ -20,7 +20,7 @@ public sealed class HostileWalkTests
             Assert.IsLessThan(200_000, TopologyWalk.Run(volume).Take(200_000).Count(), "topology");
             Assert.IsLessThan(200_000, FreemapWalk.Run(volume).Take(200_000).Count(), "freemap");
             VerifyReport report = new VolumeVerifier(volume).Run(workers: 2);
-            Assert.IsNotEmpty(report.Findings, "the verification sees that something is wrong");
+            Assert.AreEqual(hasFindings, report.Findings.Count > 0, "what the verification says");
         }, allocationMax: 1L << 30);
     }
 
@@ -61,7 +61,9 @@ public sealed class HostileWalkTests
 
         image.AddDirectory("d", [inner]);
         image.Finish();
-        WalksEnd(image);
+
+        // Every block is sound, and seen once.
+        WalksEnd(image, hasFindings: false);
     }
 
     [TestMethod]
