@@ -1,5 +1,5 @@
 // The cache of decoded blocks. Memory is 64 KiB pages of unmanaged memory; a page holds blocks of one size
-// class (1 to 64 KiB), so the budget is exact and nothing fragments. Eviction takes whole pages by a clock.
+// class (1 to 64 KiB), so nothing fragments; the budget counts pages and bookkeeping. Eviction takes whole pages by a clock.
 // Split into shards by key; a shard's lock is held for table work only, never during I/O or decoding:
 // a block being loaded is in the table as "loading", and others who want it wait for that one load.
 // Invariants: a block in use (leased or loading) keeps its page; a failed load leaves nothing behind.
@@ -40,6 +40,9 @@ internal sealed class BlockCache : IDisposable
 {
     private const int PageBytes = FormatLimits.BlockBytesMax;
     private const int PagesPerShardMin = 64;
+
+    // Measured: an entry, its key in the table and its place in lists.
+    private const int EntryBytes = 224;
     private const int ShardsMax = 32;
     private readonly Shard[] _shards;
 
@@ -49,7 +52,7 @@ internal sealed class BlockCache : IDisposable
         int shards = (int)BitOperations.RoundUpToPowerOf2((uint)Math.Clamp(pages / PagesPerShardMin, 1, ShardsMax));
         _shards = new Shard[shards];
         for (int i = 0; i < shards; i++)
-            _shards[i] = new Shard(Math.Max(1, pages / shards));
+            _shards[i] = new Shard(Math.Max(1, pages / shards) * (long)PageBytes);
     }
 
     internal CacheStatistics Statistics => new(
@@ -152,7 +155,7 @@ internal sealed class BlockCache : IDisposable
         internal Span<byte> Memory => Page!.Memory.Slice(Offset, Page.SlotBytes);
     }
 
-    internal sealed class Shard(int pagesMax) : IDisposable
+    internal sealed class Shard(long bytesMax) : IDisposable
     {
         private readonly object _gate = new();
         private readonly Dictionary<BlockKey, Entry> _table = [];
@@ -160,10 +163,13 @@ internal sealed class BlockCache : IDisposable
         private readonly Stack<Entry> _freeEntries = new();
         private readonly Page?[] _open = new Page?[FormatLimits.AllocationRadixMax + 1];
         private int _hand;
+        private int _entriesMade;
         internal long Hits;
         internal long Misses;
 
         internal int PagesHeld => _pages.Count;
+
+        private long BytesHeld => (long)_pages.Count * PageBytes + (long)_entriesMade * EntryBytes;
 
         internal Entry Acquire(in BlockKey key, int slotBytes, out bool mustLoad)
         {
@@ -269,7 +275,7 @@ internal sealed class BlockCache : IDisposable
         {
             int radix = Math.Max(FormatLimits.AllocationRadixMin, BitOperations.Log2((uint)slotBytes - 1) + 1);
             Page page = PageFor(radix);
-            Entry entry = _freeEntries.Count > 0 ? _freeEntries.Pop() : new Entry(this);
+            Entry entry = _freeEntries.Count > 0 ? _freeEntries.Pop() : NewEntry();
             entry.Key = key;
             entry.Page = page;
             entry.Offset = page.Used;
@@ -304,7 +310,7 @@ internal sealed class BlockCache : IDisposable
 
             // A fresh page while below the budget; else the first unpinned one that the clock finds; if all are
             // pinned (more readers than pages) one page over the budget is better than a reader that cannot go on.
-            page = _pages.Count < pagesMax ? null : Victim();
+            page = BytesHeld + PageBytes <= bytesMax ? null : Victim();
             if (page is null)
             {
                 page = new Page();
@@ -315,7 +321,28 @@ internal sealed class BlockCache : IDisposable
             page.SlotBytes = slotBytes;
             page.Referenced = true;
             _open[radix] = page;
+            if (BytesHeld > bytesMax)
+                GiveUpOther(page);
             return page;
+        }
+
+        private Entry NewEntry()
+        {
+            _entriesMade++;
+            return new Entry(this);
+        }
+
+        // Bookkeeping grew into the budget (many small blocks), or a page went over it: one page less each time.
+        private void GiveUpOther(Page kept)
+        {
+            kept.Pins++;
+            Page? victim = Victim();
+            kept.Pins--;
+            if (victim is null)
+                return;
+            Empty(victim);
+            _pages.Remove(victim);
+            victim.Dispose();
         }
 
         private Page? Victim()

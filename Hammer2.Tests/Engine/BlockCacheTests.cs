@@ -11,6 +11,7 @@ using Hammer2.Tests.Hostile;
 namespace Hammer2.Tests.Engine;
 
 [TestClass]
+[DoNotParallelize]
 public sealed class BlockCacheTests
 {
     private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(30);
@@ -81,6 +82,26 @@ public sealed class BlockCacheTests
 
         Assert.IsGreaterThan(budget / 2, cache.Statistics.Bytes, "the budget is there to be used");
         Assert.AreEqual(20000, cache.Statistics.Hits + cache.Statistics.Misses);
+    }
+
+    [TestMethod]
+    public void BudgetIncludesTheBookkeepingOfSmallBlocks()
+    {
+        // 64 entries a page with their keys and tables were a fifth of the budget on top, for a cache full of inodes.
+        const long budget = 48L << 20;
+        var loader = new Loader();
+        long before = GC.GetTotalMemory(forceFullCollection: true);
+        using var cache = new BlockCache(budget);
+        for (int phase = 0; phase < 3; phase++)
+        {
+            // Large blocks first, so that all memory is in pages when the small ones come; and large ones again.
+            int radix = phase == 1 ? 10 : 16;
+            for (int i = 0; i < (phase == 1 ? 60000 : 1000); i++)
+                Touch(cache, Ref(i + phase * 100000, radix), loader);
+            long all = GC.GetTotalMemory(forceFullCollection: true) - before + cache.Statistics.Bytes;
+            Assert.IsLessThanOrEqualTo(budget + budget / 10, all, $"phase {phase}: {all - cache.Statistics.Bytes} bytes beside the pages");
+            Assert.IsGreaterThan(budget * 7 / 10, cache.Statistics.Bytes, $"phase {phase}: the budget is there to be used");
+        }
     }
 
     [TestMethod]
