@@ -23,6 +23,9 @@ public sealed class VolumeVerifier
     /// <summary>Findings kept with their details; further ones are counted.</summary>
     public const int FindingsMax = 10_000;
 
+    // Marks what belongs to the freemap; elsewhere nesting counts the inodes above.
+    private const int FreemapNesting = -1;
+
     private const int VisitedMax = 1 << 20;
 
     // Header, super-root, PFS root: what lies in a PFS root has two inodes above it. Volumes of very old versions nest
@@ -50,8 +53,8 @@ public sealed class VolumeVerifier
     /// <param name="cancel">Stops early with <see cref="OperationCanceledException"/>.</param>
     public VerifyReport Run(int workers = 0, IProgress<VerifyProgress>? progress = null, CancellationToken cancel = default)
     {
-        PushRoot(_volume.Header.SuperRoot, "Super-root blockset");
-        PushRoot(_volume.Header.Freemap, "Freemap blockset");
+        PushRoot(_volume.Header.SuperRoot, default, "Super-root blockset");
+        PushRoot(_volume.Header.Freemap, new Owner(null, 0, 0, FreemapNesting), "Freemap blockset");
         int count = workers > 0 ? workers : Environment.ProcessorCount;
         Exception? failure = null;
         var threads = new Thread[count];
@@ -86,18 +89,18 @@ public sealed class VolumeVerifier
         _total.Inodes, _total.Indirects, _total.Data, _total.Dirents, _total.Freemap, _total.Bytes, _total.Unchecked,
         _total.Findings, FindingPaths.Fill(_volume, _findings), _volume.Warnings);
 
-    private void PushRoot(ReadOnlySpan<BlockRef> blockset, string owner)
+    private void PushRoot(ReadOnlySpan<BlockRef> blockset, in Owner owner, string name)
     {
         BlockRef[] refs = blockset.ToArray();
         try
         {
-            int live = NodeArray.Normalise(refs, owner);
-            _stack.Push(new Visit(refs[..live], default, 0, ulong.MaxValue, 0));
+            int live = NodeArray.Normalise(refs, name);
+            _stack.Push(new Visit(refs[..live], owner, 0, ulong.MaxValue, 0));
         }
         catch (Hammer2Exception e)
         {
             _total.Findings++;
-            _findings.Add(new VerifyFinding(e.Error, null, 0, null, 0, owner, e.Message));
+            _findings.Add(new VerifyFinding(e.Error, null, 0, null, 0, name, e.Message));
         }
     }
 
@@ -285,6 +288,8 @@ public sealed class VolumeVerifier
             {
                 if (bref.Key < low || bref.LastKey > high)
                     Find(Hammer2Error.Corrupt, bref, owner, $"Blockref {bref} lies outside the key range of its parent.");
+                else if (IsFreemapType(bref.Type) != (owner.Nesting == FreemapNesting))
+                    Find(Hammer2Error.Corrupt, bref, owner, $"Blockref {bref} stands in a tree where its type does not belong.");
                 else if (bref.IsNode)
                     Descend(bref, owner, depth);
                 else if (bref.Type == BlockRefType.Dirent && !bref.Physical.HasData)
@@ -293,6 +298,8 @@ public sealed class VolumeVerifier
                     _next.Add(new Leaf(bref, owner));
             }
         }
+
+        private static bool IsFreemapType(BlockRefType type) => type is BlockRefType.FreemapNode or BlockRefType.FreemapLeaf;
 
         private void Descend(in BlockRef bref, in Owner owner, int depth)
         {

@@ -444,6 +444,20 @@ public sealed class HostileTreeTests
     }
 
     [TestMethod]
+    public void VerifierRefusesABlockOfTheFreemapInAFile()
+    {
+        // Its check code is right, and so is everything in it; only its place is wrong.
+        var image = new ImageBuilder();
+        byte[] block = new byte[1 << FormatLimits.FreemapRadix];
+        BlockRef[] data = [image.Data(0, CraftedTreeTests.Text(Block, 1))];
+        System.Runtime.InteropServices.MemoryMarshal.AsBytes<BlockRef>(data).CopyTo(block);
+        BlockRef bref = image.Store(BlockRefType.FreemapNode, block, 0, 40);
+        ReadFails(image, [bref], 0, Hammer2Error.Corrupt);
+        using Hammer2Volume volume = image.Open();
+        Assert.Contains("does not belong", new Hammer2.Engine.Checking.VolumeVerifier(volume).Run().Findings.Single().Message);
+    }
+
+    [TestMethod]
     public void InodeReferenceOfAnotherSizeIsRefused()
     {
         var image = new ImageBuilder();
