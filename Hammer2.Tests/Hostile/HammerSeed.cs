@@ -11,8 +11,15 @@ internal static class HammerSeed
     internal const string Variable = "HAMMER2_SEED";
     private const string SecondsVariable = "HAMMER2_FUZZ_SECONDS";
 
-    internal static int Get() =>
-        int.TryParse(Environment.GetEnvironmentVariable(Variable), CultureInfo.InvariantCulture, out int seed) ? seed : Environment.TickCount & 0x7FFFFFFF;
+    /// <summary>The seed, printed so that a failure can be replayed.</summary>
+    internal static int Get()
+    {
+        bool given = int.TryParse(Environment.GetEnvironmentVariable(Variable), CultureInfo.InvariantCulture, out int seed);
+        if (!given)
+            seed = Environment.TickCount & 0x7FFFFFFF;
+        Console.WriteLine($"{Variable}={seed} replays this run");
+        return seed;
+    }
 
     internal static double Seconds(double usual) =>
         double.TryParse(Environment.GetEnvironmentVariable(SecondsVariable), CultureInfo.InvariantCulture, out double seconds) ? seconds : usual;
