@@ -31,15 +31,8 @@ internal sealed class BlockReader : IBlockLoader, IDisposable
 
     internal VolumeSet Volumes => _volumes;
 
-    /// <summary>A whole metadata block (inode, long name), verified.</summary>
-    internal BlockLease GetRaw(in BlockRef bref)
-    {
-        CheckAddress(bref);
-        return _cache.Get(bref, bref.Physical.Bytes, this);
-    }
-
-    /// <summary>The live entries of an array of blockrefs, verified and normalised.</summary>
-    internal BlockLease GetNode(in BlockRef bref)
+    /// <summary>A whole metadata block, verified; of an array of blockrefs, its live entries, normalised.</summary>
+    internal BlockLease GetMetadata(in BlockRef bref)
     {
         CheckAddress(bref);
         return _cache.Get(bref, bref.Physical.Bytes, this);

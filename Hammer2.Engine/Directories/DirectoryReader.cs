@@ -55,7 +55,7 @@ internal sealed class DirectoryReader(BlockReader reader, InodeIndex index)
         // An inode that nobody holds open is on the medium as it is.
         if (!index.TryFind(directoryInode, out BlockRef bref))
             return Hammer2Error.NotFound;
-        using BlockLease lease = reader.GetRaw(bref);
+        using BlockLease lease = reader.GetMetadata(bref);
         ref readonly InodeData data = ref MemoryMarshal.AsRef<InodeData>(lease.Data);
         InodeContent.Validate(bref, data);
         Span<BlockRef> blockset = stackalloc BlockRef[FormatLimits.BlockSetCount];
@@ -173,7 +173,7 @@ internal sealed class DirectoryReader(BlockReader reader, InodeIndex index)
         CheckSingleKey(bref);
         if (bref.Type == BlockRefType.Inode)
         {
-            using BlockLease inode = reader.GetRaw(bref);
+            using BlockLease inode = reader.GetMetadata(bref);
             ref readonly InodeData data = ref MemoryMarshal.AsRef<InodeData>(inode.Data);
             InodeContent.Validate(bref, data);
             if (!inode.Data.Slice(InodeData.NameOffset, data.NameLength).SequenceEqual(name))
@@ -189,7 +189,7 @@ internal sealed class DirectoryReader(BlockReader reader, InodeIndex index)
         inodeNumber = bref.DirentInode;
         if (!bref.Physical.HasData)
             return BlockRef.CheckBytes(bref)[..name.Length].SequenceEqual(name);
-        using BlockLease block = reader.GetRaw(bref);
+        using BlockLease block = reader.GetMetadata(bref);
         return block.Data[..name.Length].SequenceEqual(name);
     }
 
@@ -201,7 +201,7 @@ internal sealed class DirectoryReader(BlockReader reader, InodeIndex index)
             CheckSingleKey(bref);
             if (bref.Type == BlockRefType.Inode)
             {
-                using BlockLease inode = reader.GetRaw(bref);
+                using BlockLease inode = reader.GetMetadata(bref);
                 ref readonly InodeData data = ref MemoryMarshal.AsRef<InodeData>(inode.Data);
                 InodeContent.Validate(bref, data);
                 index.RememberLegacy(data.InodeNumber, bref);
@@ -216,7 +216,7 @@ internal sealed class DirectoryReader(BlockReader reader, InodeIndex index)
                 return;
             }
 
-            using BlockLease block = reader.GetRaw(bref);
+            using BlockLease block = reader.GetMetadata(bref);
             AddNamed(position, bref.DirentInode, bref.DirentType, block.Data[..bref.DirentNameLength], batch);
         }
         catch (Hammer2Exception e)

@@ -86,7 +86,7 @@ internal sealed class InodeIndex
     /// <summary>Attributes of the inode behind a reference that <see cref="TryFind"/> gave.</summary>
     internal InodeAttributes ReadAttributes(in BlockRef bref, ulong inodeNumber)
     {
-        using BlockLease lease = _reader.GetRaw(bref);
+        using BlockLease lease = _reader.GetMetadata(bref);
         ref readonly InodeData data = ref MemoryMarshal.AsRef<InodeData>(lease.Data);
         InodeContent.Validate(bref, data);
         CheckNumber(bref, data.InodeNumber, inodeNumber);
@@ -170,7 +170,7 @@ internal sealed class InodeIndex
 
         if (!TryFind(inodeNumber, out BlockRef bref))
             return false;
-        using BlockLease lease = _reader.GetRaw(bref);
+        using BlockLease lease = _reader.GetMetadata(bref);
         InodeContent content = InodeContent.Decode(bref, lease.Data);
         CheckNumber(bref, content.Data.InodeNumber, inodeNumber);
         chain = new InodeChain(bref, content);

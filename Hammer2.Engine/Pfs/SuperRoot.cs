@@ -30,7 +30,7 @@ internal sealed class SuperRoot
         if (!BlockTree.TryFind(reader, roots.AsSpan(0, live), 0, out BlockRef bref) || bref.Type != BlockRefType.Inode)
             throw new Hammer2Exception(Hammer2Error.Corrupt, "The volume header has no super-root.");
         tids.Accept(ref bref);
-        using BlockLease lease = reader.GetRaw(bref);
+        using BlockLease lease = reader.GetMetadata(bref);
         _content = InodeContent.Decode(bref, lease.Data);
     }
 
@@ -112,7 +112,7 @@ internal sealed class SuperRoot
         if (bref.Type != BlockRefType.Inode)
             throw new Hammer2Exception(Hammer2Error.Corrupt, $"Blockref {bref} stands where a PFS root belongs.");
         _tids.Accept(ref bref);
-        using BlockLease lease = _reader.GetRaw(bref);
+        using BlockLease lease = _reader.GetMetadata(bref);
         InodeContent content = InodeContent.Decode(bref, lease.Data);
         if (content.Data.InodeNumber != FormatLimits.RootInodeNumber || content.Data.Type != ObjectType.Directory)
             throw new Hammer2Exception(Hammer2Error.Corrupt, $"Blockref {bref}: a PFS root must be directory inode 1.");

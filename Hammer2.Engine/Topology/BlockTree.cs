@@ -121,7 +121,7 @@ internal static class BlockTree
             try
             {
                 CheckPath(bref);
-                lease = reader.GetNode(bref);
+                lease = reader.GetMetadata(bref);
             }
             catch (Hammer2Exception e) when (damage is not null)
             {
