@@ -13,7 +13,7 @@ using Hammer2.Engine.Volumes;
 namespace Hammer2.Engine.Pfs;
 
 /// <summary>An opened PFS.</summary>
-public sealed class PfsMount : IDisposable
+public sealed partial class PfsMount : IDisposable
 {
     /// <summary>Inode number of the root directory of every PFS.</summary>
     public const ulong RootInodeNumber = FormatLimits.RootInodeNumber;

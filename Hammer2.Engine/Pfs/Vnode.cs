@@ -11,7 +11,7 @@ using Hammer2.Engine.Primitives;
 namespace Hammer2.Engine.Pfs;
 
 /// <summary>An open file, directory, symlink or special file.</summary>
-public sealed class Vnode : IDisposable
+public sealed partial class Vnode : IDisposable
 {
     private const int SymlinkBytesMax = 65535;
     private readonly Inode _inode;

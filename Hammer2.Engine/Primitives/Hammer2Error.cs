@@ -53,4 +53,25 @@ public enum Hammer2Error
 
     /// <summary>The volume, PFS or vnode was closed.</summary>
     Closed,
+
+    /// <summary>The name exists already.</summary>
+    Exists,
+
+    /// <summary>The directory still has entries.</summary>
+    NotEmpty,
+
+    /// <summary>The volume is full.</summary>
+    NoSpace,
+
+    /// <summary>An offset or size beyond the largest file.</summary>
+    FileTooLarge,
+
+    /// <summary>The object has as many names as can be counted.</summary>
+    TooManyLinks,
+
+    /// <summary>The kind of object or its flags do not allow the operation.</summary>
+    NotPermitted,
+
+    /// <summary>Another program has the volume open.</summary>
+    InUse,
 }

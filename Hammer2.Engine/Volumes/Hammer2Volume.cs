@@ -73,6 +73,12 @@ public sealed class Hammer2Volume : IDisposable
     /// <summary>References whose transaction ids were out of range and overridden since opening.</summary>
     public int OverriddenTransactionIds => TransactionIds.Overridden;
 
+    /// <summary>True while changes are accepted: opened writable, and no write failed since.</summary>
+    public bool IsWritable { get; }
+
+    /// <summary>Why changes are no longer accepted, when a write failed; null otherwise.</summary>
+    public Hammer2Exception? Failure { get; }
+
     internal BlockReader Reader { get; }
 
     internal TransactionIds TransactionIds { get; }
@@ -141,6 +147,10 @@ public sealed class Hammer2Volume : IDisposable
         string existing = string.Join(", ", ListPfs().Select(p => p.Label));
         throw new Hammer2Exception(Hammer2Error.NoSuchPfs, $"There is no PFS '{label}' here; choose one of: {existing}.");
     }
+
+    /// <summary>Makes everything durable that was changed so far in any PFS of the volume.</summary>
+    /// <exception cref="Hammer2Exception">It could not be done; nothing is lost from memory, the volume takes no more changes.</exception>
+    public void Sync() => ThrowIfClosed();
 
     /// <inheritdoc/>
     public void Dispose()

@@ -79,6 +79,9 @@ public sealed record VolumeOptions
     /// <summary>Default cache budget: 256 MiB.</summary>
     public const long DefaultCacheBytes = 256L << 20;
 
+    /// <summary>Default of <see cref="DirtyBytesMax"/>: 128 MiB.</summary>
+    public const long DefaultDirtyBytes = 128L << 20;
+
     /// <summary>Bytes of decoded blocks to keep.</summary>
     public long CacheBytesMax { get; init; } = DefaultCacheBytes;
 
@@ -87,6 +90,15 @@ public sealed record VolumeOptions
 
     /// <summary>Number of the partition to open (as <c>PartitionScanner</c> counts); null = the only HAMMER2 one.</summary>
     public int? Partition { get; init; }
+
+    /// <summary>Open for reading and writing. False opens the devices without the right to write.</summary>
+    public bool Writable { get; init; }
+
+    /// <summary>Bytes of file data that may wait in memory; writers wait, not grow, beyond it.</summary>
+    public long DirtyBytesMax { get; init; } = DefaultDirtyBytes;
+
+    /// <summary>Changes are committed at least so often; <see cref="TimeSpan.Zero"/> = only when asked, and at the dirty limit.</summary>
+    public TimeSpan CommitInterval { get; init; } = TimeSpan.FromSeconds(5);
 
     /// <summary>Where warnings go; null = nowhere.</summary>
     public Microsoft.Extensions.Logging.ILogger? Logger { get; init; }
