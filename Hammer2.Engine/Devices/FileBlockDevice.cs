@@ -1,9 +1,8 @@
-// An image file, a Linux block device or a Windows disk or partition, through positional system reads.
-// Opened for reading it never writes: the handle itself lacks the right. Raw Windows devices want aligned
-// requests, so unaligned ones are widened here and nowhere else.
+// An image file, a Linux block device or a Windows disk or partition, through positional system calls.
+// Opened for reading it never writes: the handle itself lacks the right. Opened for writing it excludes every
+// other open of this engine, in this process and others (DeviceOpening). After a flush that failed nothing is
+// written any more: the system may have dropped what it could not write, and a second flush would not tell.
 
-using System.Buffers;
-using System.Runtime.InteropServices;
 using Hammer2.Engine.Primitives;
 using Microsoft.Win32.SafeHandles;
 
@@ -13,18 +12,30 @@ namespace Hammer2.Engine.Devices;
 public sealed class FileBlockDevice : IBlockDevice
 {
     private const int DefaultSectorSize = 512;
-    private readonly SafeFileHandle _handle;
-    private readonly bool _aligned;
-    private readonly bool _writable;
 
-    private FileBlockDevice(string path, SafeFileHandle handle, long length, int sectorSize, bool aligned, bool writable)
+    // What the framework reports as HResult when no space is left: errno on Unix (also for quotas and the
+    // file size limit), Win32 codes on Windows.
+    private const int NoSpaceUnix = 28;
+    private const int TooLargeUnix = 27;
+    private const int QuotaUnix = 122;
+    private const int NoSpaceWindows = unchecked((int)0x80070070);
+    private const int HandleFullWindows = unchecked((int)0x80070027);
+
+    private readonly SafeFileHandle _handle;
+    private readonly IDisposable? _claim;
+    private readonly bool _writable;
+    private readonly Action<SafeFileHandle> _flushToDisk;
+    private volatile string? _flushFailure;
+
+    private FileBlockDevice(string path, DeviceHandle opened, bool writable, Action<SafeFileHandle>? flushToDisk)
     {
         Name = path;
-        _handle = handle;
-        Length = length;
-        SectorSize = sectorSize;
-        _aligned = aligned;
+        _handle = opened.Handle;
+        _claim = opened.Claim;
+        Length = opened.Length;
+        SectorSize = opened.SectorSize;
         _writable = writable;
+        _flushToDisk = flushToDisk ?? RandomAccess.FlushToDisk;
     }
 
     /// <inheritdoc/>
@@ -39,26 +50,22 @@ public sealed class FileBlockDevice : IBlockDevice
     /// <summary>Opens an image file, block device (Linux: /dev/...) or raw device (Windows: \\.\PhysicalDrive1, \\.\X:).</summary>
     /// <param name="path">Path of the file or device.</param>
     /// <param name="writable">False opens without the right to write.</param>
-    /// <exception cref="Hammer2Exception"><c>Io</c> with a sentence that says what to do.</exception>
-    public static FileBlockDevice Open(string path, bool writable = false)
+    /// <param name="ignoreInUse">Reads beside a writer, whose changes caches would not see; never for writing.</param>
+    /// <exception cref="Hammer2Exception"><c>Io</c>, <c>ReadOnly</c> or <c>InUse</c> with a sentence that says what to do.</exception>
+    public static IBlockDevice Open(string path, bool writable = false, bool ignoreInUse = false) =>
+        Open(path, writable, ignoreInUse, null);
+
+    /// <summary>The same with another way to flush, since no ordinary file lets a test fail one.</summary>
+    internal static IBlockDevice Open(string path, bool writable, bool ignoreInUse, Action<SafeFileHandle>? flushToDisk)
     {
         ArgumentException.ThrowIfNullOrEmpty(path);
         try
         {
-            if (OperatingSystem.IsWindows() && RawDisk.IsRawPath(path))
-            {
-                SafeFileHandle raw = RawDisk.OpenWindows(path, writable, out long rawLength, out int sector);
-                return new FileBlockDevice(path, raw, rawLength, sector, aligned: true, writable);
-            }
-
             if (Directory.Exists(path))
                 throw new Hammer2Exception(Hammer2Error.Io, $"{path} is a directory; name an image file, disk or partition.");
-            SafeFileHandle handle = File.OpenHandle(
-                path, FileMode.Open, writable ? FileAccess.ReadWrite : FileAccess.Read, FileShare.ReadWrite, FileOptions.RandomAccess);
-            long length = RandomAccess.GetLength(handle);
-            if (length == 0 && !OperatingSystem.IsWindows())
-                length = RawDisk.UnixDeviceLength(handle);
-            return new FileBlockDevice(path, handle, length, DefaultSectorSize, aligned: false, writable);
+            DeviceHandle opened = DeviceOpening.Open(path, writable, ignoreInUse, DefaultSectorSize);
+            var device = new FileBlockDevice(path, opened, writable, flushToDisk);
+            return opened.WholeSectors ? new SectorAlignedDevice(device) : device;
         }
         catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException)
         {
@@ -66,8 +73,9 @@ public sealed class FileBlockDevice : IBlockDevice
         }
         catch (UnauthorizedAccessException e)
         {
-            throw new Hammer2Exception(
-                Hammer2Error.Io, $"{path} cannot be opened: access denied; raw disks need administrator rights.", e);
+            throw writable
+                ? new Hammer2Exception(Hammer2Error.ReadOnly, $"{path} cannot be opened for writing: access denied; it may be write-protected, and raw disks need administrator rights.", e)
+                : new Hammer2Exception(Hammer2Error.Io, $"{path} cannot be opened: access denied; raw disks need administrator rights.", e);
         }
         catch (Exception e) when (e is IOException and not Hammer2Exception or NotSupportedException or ArgumentException)
         {
@@ -75,47 +83,39 @@ public sealed class FileBlockDevice : IBlockDevice
         }
     }
 
+    /// <summary>Creates a sparse file of zeros and opens it for writing; nothing that exists is touched.</summary>
+    /// <exception cref="Hammer2Exception"><c>Io</c>: it exists, or cannot be created.</exception>
+    public static IBlockDevice Create(string path, long length)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(path);
+        ArgumentOutOfRangeException.ThrowIfNegative(length);
+        bool created = false;
+        try
+        {
+            using (SafeFileHandle handle = File.OpenHandle(path, FileMode.CreateNew, FileAccess.ReadWrite, FileShare.None))
+            {
+                created = true;
+                if (OperatingSystem.IsWindows())
+                    RawDisk.MakeSparse(handle);
+                RandomAccess.SetLength(handle, length);
+            }
+
+            return Open(path, writable: true);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or ArgumentException)
+        {
+            if (created)
+                File.Delete(path);
+            if (e is Hammer2Exception)
+                throw;
+            throw new Hammer2Exception(Hammer2Error.Io, $"{path} cannot be created with {length} bytes: {e.Message}", e);
+        }
+    }
+
     /// <inheritdoc/>
     public void Read(long offset, Span<byte> buffer)
     {
         DeviceBounds.Check(this, offset, buffer.Length);
-        if (_aligned && (offset % SectorSize != 0 || buffer.Length % SectorSize != 0))
-        {
-            ReadWidened(offset, buffer);
-            return;
-        }
-
-        ReadWhole(offset, buffer);
-    }
-
-    /// <inheritdoc/>
-    public void Write(long offset, ReadOnlySpan<byte> data)
-    {
-        if (!_writable)
-            throw new Hammer2Exception(Hammer2Error.ReadOnly, $"{Name} was opened for reading only.");
-        DeviceBounds.Check(this, offset, data.Length);
-        try
-        {
-            RandomAccess.Write(_handle, data, offset);
-        }
-        catch (IOException e)
-        {
-            throw new Hammer2Exception(Hammer2Error.Io, $"Writing {data.Length} bytes at 0x{offset:x} of {Name} failed: {e.Message}", e);
-        }
-    }
-
-    /// <inheritdoc/>
-    public void Flush()
-    {
-        if (_writable)
-            RandomAccess.FlushToDisk(_handle);
-    }
-
-    /// <inheritdoc/>
-    public void Dispose() => _handle.Dispose();
-
-    private void ReadWhole(long offset, Span<byte> buffer)
-    {
         try
         {
             while (!buffer.IsEmpty)
@@ -133,20 +133,57 @@ public sealed class FileBlockDevice : IBlockDevice
         }
     }
 
-    private void ReadWidened(long offset, Span<byte> buffer)
+    /// <inheritdoc/>
+    public void Write(long offset, ReadOnlySpan<byte> data)
     {
-        long start = offset - offset % SectorSize;
-        long end = Math.Min(Length, (offset + buffer.Length + SectorSize - 1) / SectorSize * SectorSize);
-        byte[] wide = ArrayPool<byte>.Shared.Rent((int)(end - start));
+        CheckWritable();
+        DeviceBounds.Check(this, offset, data.Length);
         try
         {
-            ReadWhole(start, wide.AsSpan(0, (int)(end - start)));
-            wide.AsSpan((int)(offset - start), buffer.Length).CopyTo(buffer);
+            // Completes or throws: the framework goes on after partial writes.
+            RandomAccess.Write(_handle, data, offset);
         }
-        finally
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            ArrayPool<byte>.Shared.Return(wide);
+            string reason = IsNoSpace(e) ? "no space is left for the image file on the disk that holds it" : e.Message;
+            throw new Hammer2Exception(Hammer2Error.Io, $"Writing {data.Length} bytes at 0x{offset:x} of {Name} failed: {reason}", e);
         }
+    }
+
+    /// <inheritdoc/>
+    public void Flush()
+    {
+        if (!_writable)
+            return;
+        CheckWritable();
+        try
+        {
+            _flushToDisk(_handle);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            _flushFailure = IsNoSpace(e) ? "no space is left for the image file on the disk that holds it" : e.Message;
+            throw new Hammer2Exception(Hammer2Error.Io, $"Flushing {Name} failed, what was written since the last flush may be lost: {_flushFailure}", e);
+        }
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        _handle.Dispose();
+        _claim?.Dispose();
+    }
+
+    private static bool IsNoSpace(Exception e) => OperatingSystem.IsWindows()
+        ? e.HResult is NoSpaceWindows or HandleFullWindows
+        : e.HResult is NoSpaceUnix or TooLargeUnix or QuotaUnix;
+
+    private void CheckWritable()
+    {
+        if (!_writable)
+            throw new Hammer2Exception(Hammer2Error.ReadOnly, $"{Name} was opened for reading only.");
+        if (_flushFailure is { } failure)
+            throw new Hammer2Exception(Hammer2Error.Io, $"{Name} takes no more writes since a flush failed ({failure}); open it again.");
     }
 }
 

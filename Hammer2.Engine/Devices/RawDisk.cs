@@ -1,5 +1,6 @@
-// What the framework does not offer for raw devices: their length (lseek on Unix, an IOCTL on Windows),
-// their sector size, and opening \\.\ paths. Numbers are those of the public Windows and POSIX headers.
+// What the framework does not offer on Windows: opening \\.\ paths, the length and sector size of raw devices,
+// locking a volume, sparse files, and a claim on a device that other processes see. Numbers are those of the public
+// Windows headers.
 
 using System.ComponentModel;
 using System.Runtime.InteropServices;
@@ -19,16 +20,37 @@ internal static partial class RawDisk
     private const uint IoctlDiskGetDriveGeometry = 0x00070000;
     private const int DiskGeometryBytes = 24;
     private const int DiskGeometrySectorOffset = 20;
-    private const int SeekEnd = 2;
+    private const uint FsctlLockVolume = 0x00090018;
+    private const uint FsctlSetSparse = 0x000900C4;
+    private const int AccessDenied = 5;
+    private const int WriteProtected = 19;
+    private const int SharingViolation = 32;
 
     internal static bool IsRawPath(string path) =>
         path.StartsWith(@"\\.\", StringComparison.Ordinal) || path.StartsWith("//./", StringComparison.Ordinal);
 
-    internal static long UnixDeviceLength(SafeFileHandle handle) =>
-        Math.Max(0, Seek(handle, 0, SeekEnd));
+    /// <summary>Marks a file as sparse; where the file system cannot, the file is merely larger.</summary>
+    [SupportedOSPlatform("windows")]
+    internal static void MakeSparse(SafeFileHandle file) => Control(file, FsctlSetSparse, []);
 
     [SupportedOSPlatform("windows")]
-    internal static SafeFileHandle OpenWindows(string path, bool writable, out long length, out int sectorSize)
+    internal static DeviceHandle OpenWindows(string path, bool writable, bool claim)
+    {
+        RawDeviceClaim? claimed = claim ? RawDeviceClaim.Take(path, writable) : null;
+        try
+        {
+            SafeFileHandle handle = OpenRaw(path, writable, out long length, out int sectorSize);
+            return new DeviceHandle(handle, length, sectorSize, WholeSectors: true, claimed);
+        }
+        catch
+        {
+            claimed?.Dispose();
+            throw;
+        }
+    }
+
+    [SupportedOSPlatform("windows")]
+    private static SafeFileHandle OpenRaw(string path, bool writable, out long length, out int sectorSize)
     {
         SafeFileHandle handle = CreateFile(
             path, writable ? GenericRead | GenericWrite : GenericRead, ShareReadWrite, 0, OpenExisting, 0, 0);
@@ -36,8 +58,22 @@ internal static partial class RawDisk
         {
             int code = Marshal.GetLastPInvokeError();
             handle.Dispose();
-            string hint = code == 5 ? "; raw disks need an elevated prompt" : "";
-            throw new Hammer2Exception(Hammer2Error.Io, $"{path} cannot be opened: {new Win32Exception(code).Message}{hint}.");
+            string hint = code == AccessDenied ? "; raw disks need an elevated prompt" : "";
+            Hammer2Error error = code switch
+            {
+                WriteProtected => Hammer2Error.ReadOnly,
+                SharingViolation => Hammer2Error.InUse,
+                _ => Hammer2Error.Io,
+            };
+            throw new Hammer2Exception(error, $"{path} cannot be opened: {new Win32Exception(code).Message}{hint}.");
+        }
+
+        // A volume with a drive letter has a file system on it that must not write meanwhile. Disks have no such lock:
+        // there Windows itself refuses writes into mounted partitions.
+        if (writable && path.EndsWith(':') && !Control(handle, FsctlLockVolume, []))
+        {
+            handle.Dispose();
+            throw DeviceOpening.InUse(path, "Windows has mounted it and files on it are open; close them first");
         }
 
         Span<byte> answer = stackalloc byte[DiskGeometryBytes];
@@ -61,9 +97,6 @@ internal static partial class RawDisk
             return DeviceIoControl(handle, code, null, 0, p, (uint)answer.Length, out _, 0);
     }
 
-    [LibraryImport("libc", EntryPoint = "lseek", SetLastError = true)]
-    private static partial long Seek(SafeFileHandle fd, long offset, int whence);
-
     [LibraryImport("kernel32.dll", EntryPoint = "CreateFileW", SetLastError = true, StringMarshalling = StringMarshalling.Utf16)]
     private static partial SafeFileHandle CreateFile(
         string name, uint access, uint share, nint security, uint disposition, uint flags, nint template);
@@ -72,4 +105,48 @@ internal static partial class RawDisk
     [return: MarshalAs(UnmanagedType.Bool)]
     private static unsafe partial bool DeviceIoControl(
         SafeFileHandle handle, uint code, byte* input, uint inputBytes, byte* output, uint outputBytes, out uint returned, nint overlapped);
+}
+
+/// <summary>
+/// A claim on a raw device, which has no share modes: two named kernel objects that exist while a writer or readers have
+/// the device. Each side makes its own first and then looks for the other, so of two that meet at least one gives way.
+/// </summary>
+[SupportedOSPlatform("windows")]
+internal sealed class RawDeviceClaim : IDisposable
+{
+    private readonly EventWaitHandle _mark;
+
+    private RawDeviceClaim(EventWaitHandle mark) => _mark = mark;
+
+    internal static RawDeviceClaim Take(string path, bool writable)
+    {
+        string name = @"Global\Hammer2-device-" + path.TrimStart('\\', '.', '/', '?').TrimEnd('\\').ToUpperInvariant().Replace('\\', '/');
+        string own = name + (writable ? "-writer" : "-reader");
+        string other = name + (writable ? "-reader" : "-writer");
+        try
+        {
+            var mark = new EventWaitHandle(false, EventResetMode.ManualReset, own, out bool isNew);
+            if (writable && !isNew || Exists(other))
+            {
+                mark.Dispose();
+                throw DeviceOpening.InUse(path, $"another process has it open{(writable ? "" : " for writing")}");
+            }
+
+            return new RawDeviceClaim(mark);
+        }
+        catch (UnauthorizedAccessException e)
+        {
+            throw DeviceOpening.InUse(path, "a process of another user has it open", e);
+        }
+    }
+
+    public void Dispose() => _mark.Dispose();
+
+    private static bool Exists(string name)
+    {
+        if (!EventWaitHandle.TryOpenExisting(name, out EventWaitHandle? mark))
+            return false;
+        mark.Dispose();
+        return true;
+    }
 }

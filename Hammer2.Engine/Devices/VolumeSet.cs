@@ -2,6 +2,7 @@
 // to each other and to the devices; afterwards an address either belongs to exactly one volume or is refused.
 // Owns the devices.
 
+using System.Runtime.ExceptionServices;
 using Hammer2.Engine.Format;
 using Hammer2.Engine.Primitives;
 
@@ -63,6 +64,32 @@ public sealed class VolumeSet : IDisposable
     {
         VolumeMember member = MemberOf(offset, buffer.Length);
         member.Device.Read(offset - member.Start, buffer);
+    }
+
+    /// <summary>Writes to a logical address; the range must lie in one volume. Durable only after <see cref="Flush"/>.</summary>
+    public void Write(long logicalOffset, ReadOnlySpan<byte> data)
+    {
+        VolumeMember member = MemberOf(logicalOffset, data.Length);
+        member.Device.Write(logicalOffset - member.Start, data);
+    }
+
+    /// <summary>Flushes every volume's device: all of them are tried, then the first failure is thrown.</summary>
+    public void Flush()
+    {
+        ExceptionDispatchInfo? first = null;
+        foreach (VolumeMember member in _members)
+        {
+            try
+            {
+                member.Device.Flush();
+            }
+            catch (Exception e)
+            {
+                first ??= ExceptionDispatchInfo.Capture(e);
+            }
+        }
+
+        first?.Throw();
     }
 
     /// <summary>True when the range lies inside one volume.</summary>

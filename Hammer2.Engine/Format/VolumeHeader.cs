@@ -68,6 +68,30 @@ public sealed class VolumeHeader
     /// <summary>HAMMER2's file system type UUID.</summary>
     public static readonly Guid HammerType = new("5cbb9ad1-862d-11dc-a94d-01301bb8a9f5");
 
+    // Offsets of the other fields (format page 2.1), shared with VolumeHeaderBuilder.
+    internal const int BootBeginAt = 0x08;
+    internal const int BootEndAt = 0x10;
+    internal const int AuxBeginAt = 0x18;
+    internal const int AuxEndAt = 0x20;
+    internal const int VolumeSizeAt = 0x28;
+    internal const int VersionAt = 0x30;
+    internal const int FlagsAt = 0x34;
+    internal const int CopyIdAt = 0x38;
+    internal const int FreemapVersionAt = 0x39;
+    internal const int PeerTypeAt = 0x3A;
+    internal const int VolumeIdAt = 0x3B;
+    internal const int VolumeCountAt = 0x3C;
+    internal const int FileSystemIdAt = 0x40;
+    internal const int FileSystemTypeAt = 0x50;
+    internal const int AllocatorSizeAt = 0x60;
+    internal const int AllocatorFreeAt = 0x68;
+    internal const int AllocatorBeginAt = 0x70;
+    internal const int MirrorTidAt = 0x78;
+    internal const int FreemapTidAt = 0x90;
+    internal const int BulkfreeTidAt = 0x98;
+    internal const int TotalSizeAt = 0xC0;
+    internal const int GuidBytes = 16;
+
     private readonly byte[] _bytes;
 
     private VolumeHeader(byte[] bytes) => _bytes = bytes;
@@ -76,67 +100,67 @@ public sealed class VolumeHeader
     public ReadOnlySpan<byte> Bytes => _bytes;
 
     /// <summary>Start of the boot area.</summary>
-    public ulong BootBegin => U64(0x08);
+    public ulong BootBegin => U64(BootBeginAt);
 
     /// <summary>End of the boot area.</summary>
-    public ulong BootEnd => U64(0x10);
+    public ulong BootEnd => U64(BootEndAt);
 
     /// <summary>Start of the auxiliary area.</summary>
-    public ulong AuxBegin => U64(0x18);
+    public ulong AuxBegin => U64(AuxBeginAt);
 
     /// <summary>End of the auxiliary area.</summary>
-    public ulong AuxEnd => U64(0x20);
+    public ulong AuxEnd => U64(AuxEndAt);
 
     /// <summary>Bytes of this volume.</summary>
-    public ulong VolumeSize => U64(0x28);
+    public ulong VolumeSize => U64(VolumeSizeAt);
 
     /// <summary>Format version.</summary>
-    public uint Version => U32(0x30);
+    public uint Version => U32(VersionAt);
 
     /// <summary>0.</summary>
-    public uint Flags => U32(0x34);
+    public uint Flags => U32(FlagsAt);
 
     /// <summary>0.</summary>
-    public byte CopyId => _bytes[0x38];
+    public byte CopyId => _bytes[CopyIdAt];
 
     /// <summary>0.</summary>
-    public byte FreemapVersion => _bytes[0x39];
+    public byte FreemapVersion => _bytes[FreemapVersionAt];
 
     /// <summary>3.</summary>
-    public byte PeerType => _bytes[0x3A];
+    public byte PeerType => _bytes[PeerTypeAt];
 
     /// <summary>Volume number; 0 = root volume.</summary>
-    public byte VolumeId => _bytes[0x3B];
+    public byte VolumeId => _bytes[VolumeIdAt];
 
     /// <summary>Number of volumes; 0 in version 1.</summary>
-    public byte VolumeCount => _bytes[0x3C];
+    public byte VolumeCount => _bytes[VolumeCountAt];
 
     /// <summary>UUID of the filesystem, the same on all its volumes.</summary>
-    public Guid FileSystemId => new(_bytes.AsSpan(0x40, 16));
+    public Guid FileSystemId => new(_bytes.AsSpan(FileSystemIdAt, GuidBytes));
 
     /// <summary>HAMMER2's type UUID.</summary>
-    public Guid FileSystemType => new(_bytes.AsSpan(0x50, 16));
+    public Guid FileSystemType => new(_bytes.AsSpan(FileSystemTypeAt, GuidBytes));
 
     /// <summary>Usable bytes in all.</summary>
-    public ulong AllocatorSize => U64(0x60);
+    public ulong AllocatorSize => U64(AllocatorSizeAt);
 
     /// <summary>Estimate of the free bytes.</summary>
-    public ulong AllocatorFree => U64(0x68);
+    public ulong AllocatorFree => U64(AllocatorFreeAt);
 
     /// <summary>First byte that the freemap manages.</summary>
-    public ulong AllocatorBegin => U64(0x70);
+    public ulong AllocatorBegin => U64(AllocatorBeginAt);
 
     /// <summary>Last committed topology transaction.</summary>
-    public ulong MirrorTid => U64(0x78);
+    public ulong MirrorTid => U64(MirrorTidAt);
 
     /// <summary>Last committed freemap transaction.</summary>
-    public ulong FreemapTid => U64(0x90);
+    public ulong FreemapTid => U64(FreemapTidAt);
 
     /// <summary>Never used.</summary>
-    public ulong BulkfreeTid => U64(0x98);
+    public ulong BulkfreeTid => U64(BulkfreeTidAt);
 
     /// <summary>Sum of all volume sizes; 0 in version 1.</summary>
-    public ulong TotalSize => U64(0xC0);
+    public ulong TotalSize => U64(TotalSizeAt);
 
     /// <summary>CRC of sector 1 as stored.</summary>
     public uint Sector1Crc => U32(Sector1CrcOffset);

@@ -9,13 +9,17 @@ namespace Hammer2.Engine.Volumes;
 /// <summary>Opens the device or partition behind a path.</summary>
 public static class DeviceOpener
 {
-    /// <summary>Opens for reading.</summary>
+    /// <summary>Opens for reading, or for reading and writing with nobody else beside.</summary>
     /// <param name="path">Image, disk or partition.</param>
     /// <param name="partition">Number of the partition; null = the whole device, or its only HAMMER2 partition.</param>
-    /// <exception cref="Hammer2Exception"><c>NotHammer2</c>, or <c>InvalidArgument</c> with the partitions to choose from.</exception>
-    public static IBlockDevice Open(string path, int? partition = null)
+    /// <param name="writable">False opens without the right to write.</param>
+    /// <param name="ignoreInUse">Reads beside a writer, whose changes caches would not see; never for writing.</param>
+    /// <exception cref="Hammer2Exception">
+    /// <c>NotHammer2</c>, <c>InvalidArgument</c> with the partitions to choose from, <c>InUse</c> with who has it, <c>ReadOnly</c>, <c>Io</c>.
+    /// </exception>
+    public static IBlockDevice Open(string path, int? partition = null, bool writable = false, bool ignoreInUse = false)
     {
-        FileBlockDevice device = FileBlockDevice.Open(path);
+        IBlockDevice device = FileBlockDevice.Open(path, writable, ignoreInUse);
         try
         {
             return Select(device, path, partition);
