@@ -18,18 +18,25 @@ internal sealed class BlockReader : IBlockLoader, IDisposable
     private const int BatchMax = 64;
     private readonly VolumeSet _volumes;
     private readonly BlockCache _cache;
+    private readonly DeviceBuffer? _buffer;
     private readonly ScratchPool _scratch = new(FormatLimits.BlockBytesMax);
     private readonly ScratchPool _regions = new(RegionBytes);
 
-    internal BlockReader(VolumeSet volumes, BlockCache cache)
+    /// <param name="volumes">The media.</param>
+    /// <param name="cache">Holds what was decoded; disposed with the reader.</param>
+    /// <param name="buffer">Of a writable volume: holds what is not on the media yet.</param>
+    internal BlockReader(VolumeSet volumes, BlockCache cache, DeviceBuffer? buffer = null)
     {
         _volumes = volumes;
         _cache = cache;
+        _buffer = buffer;
     }
 
     internal CacheStatistics CacheStatistics => _cache.Statistics;
 
     internal VolumeSet Volumes => _volumes;
+
+    internal BlockCache Cache => _cache;
 
     /// <summary>A whole metadata block, verified; of an array of blockrefs, its live entries, normalised.</summary>
     internal BlockLease GetMetadata(in BlockRef bref)
@@ -66,7 +73,7 @@ internal sealed class BlockReader : IBlockLoader, IDisposable
 
     /// <summary>The physical block as stored, whatever its check code says. For diagnostics only.</summary>
     internal void ReadUnverified(in BlockRef bref, Span<byte> stored) =>
-        _volumes.Read((long)bref.Physical.Offset, stored[..bref.Physical.Bytes]);
+        ReadPhysical((long)bref.Physical.Offset, stored[..bref.Physical.Bytes]);
 
     /// <summary>Loads the blocks that are not cached, neighbours with one device call. Failures stay unreported.</summary>
     /// <param name="refs">INODE, DIRENT or DATA references, at most 64; reordered.</param>
@@ -100,7 +107,7 @@ internal sealed class BlockReader : IBlockLoader, IDisposable
         int stored = bref.Physical.Bytes;
         if (!IsCompressed(bref))
         {
-            _volumes.Read((long)bref.Physical.Offset, slot[..stored]);
+            ReadPhysical((long)bref.Physical.Offset, slot[..stored]);
             return Decode(bref, slot[..stored], slot);
         }
 
@@ -108,7 +115,7 @@ internal sealed class BlockReader : IBlockLoader, IDisposable
         try
         {
             Span<byte> raw = scratch.Slice(0, stored);
-            _volumes.Read((long)bref.Physical.Offset, raw);
+            ReadPhysical((long)bref.Physical.Offset, raw);
             return Decode(bref, raw, slot);
         }
         finally
@@ -139,7 +146,15 @@ internal sealed class BlockReader : IBlockLoader, IDisposable
         _regions.Dispose();
     }
 
-    private static bool RadixFits(BlockRefType type, int radix) => type switch
+    private void ReadPhysical(long offset, Span<byte> bytes)
+    {
+        if (_buffer is not null)
+            _buffer.Read(offset, bytes);
+        else
+            _volumes.Read(offset, bytes);
+    }
+
+    internal static bool RadixFits(BlockRefType type, int radix) => type switch
     {
         BlockRefType.Inode => radix == FormatLimits.AllocationRadixMin,
         BlockRefType.Dirent => radix == FormatLimits.AllocationRadixMin,
@@ -224,7 +239,7 @@ internal sealed class BlockReader : IBlockLoader, IDisposable
         RegionLoader loader = RegionLoader.Rent(region, start);
         try
         {
-            _volumes.Read((long)start, region.Slice(0, (int)(end - start)));
+            ReadPhysical((long)start, region.Slice(0, (int)(end - start)));
             foreach (ref readonly BlockRef bref in refs)
                 _cache.Prefetch(bref, SlotBytes(bref, expectedBytes), loader);
         }

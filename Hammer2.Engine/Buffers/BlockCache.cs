@@ -1,8 +1,9 @@
 // The cache of decoded blocks. Memory is 64 KiB pages of unmanaged memory; a page holds blocks of one size
 // class (1 to 64 KiB), so nothing fragments; the budget counts pages and bookkeeping. Eviction takes whole pages by a clock.
-// Split into shards by key; a shard's lock is held for table work only, never during I/O or decoding:
+// Split into shards by 64 KiB of address; a shard's lock is held for table work only, never during I/O or decoding:
 // a block being loaded is in the table as "loading", and others who want it wait for that one load.
-// Invariants: a block in use (leased or loading) keeps its page; a failed load leaves nothing behind.
+// Invariants: a block in use (leased or loading) keeps its page; a failed load leaves nothing behind; a block whose address
+// was written to is never found again under any key, also when it was being loaded or in use meanwhile.
 
 using System.Numerics;
 using Hammer2.Engine.Format;
@@ -41,9 +42,10 @@ internal sealed class BlockCache : IDisposable
     private const int PageBytes = FormatLimits.BlockBytesMax;
     private const int PagesPerShardMin = 64;
 
-    // Measured: an entry, its key in the table and its place in lists.
-    private const int EntryBytes = 224;
+    // Measured: an entry, its key in the table, its place in lists and in the index by address.
+    private const int EntryBytes = 288;
     private const int ShardsMax = 32;
+    private const int SlotBytesMin = 1 << FormatLimits.AllocationRadixMin;
     private readonly Shard[] _shards;
 
     internal BlockCache(long bytesMax)
@@ -102,6 +104,29 @@ internal sealed class BlockCache : IDisposable
         shard.Release(entry);
     }
 
+    /// <summary>Takes a block that was just written, so that reading it needs no I/O; one under the same key is forgotten.</summary>
+    /// <param name="bref">Its reference, complete: address, methods and check code are its identity.</param>
+    /// <param name="decoded">What loading it would give: file data decoded, of an array its live entries.</param>
+    internal void Insert(in BlockRef bref, ReadOnlySpan<byte> decoded)
+    {
+        var key = new BlockKey(bref);
+        Shard shard = ShardOf(key);
+        Entry entry = shard.Replace(key, Math.Max(decoded.Length, SlotBytesMin));
+        decoded.CopyTo(entry.Memory);
+        shard.FinishLoad(entry, decoded.Length);
+        shard.Release(entry);
+    }
+
+    /// <summary>
+    /// Forgets every block, of any key, that overlaps these physical bytes (R9). Leases of such blocks keep their memory;
+    /// a load in progress serves who asked for it and is not found by anybody later.
+    /// </summary>
+    internal void Invalidate(long address, int bytes)
+    {
+        for (long at = address & ~(long)(FormatLimits.BlockBytesMax - 1); at < address + bytes; at += FormatLimits.BlockBytesMax)
+            ShardAt((ulong)at).Invalidate((ulong)at, (ulong)address, (ulong)(address + bytes));
+    }
+
     /// <summary>Forgets every block that is not in use.</summary>
     internal void Clear()
     {
@@ -128,7 +153,10 @@ internal sealed class BlockCache : IDisposable
         }
     }
 
-    private Shard ShardOf(in BlockKey key) => _shards[key.Hash >> 16 & (uint)(_shards.Length - 1)];
+    private Shard ShardOf(in BlockKey key) => ShardAt(key.Region);
+
+    // All blocks of one 64 KiB are in one shard: who overwrites them looks in one place.
+    private Shard ShardAt(ulong region) => _shards[(uint)(region * 0x9E3779B97F4A7C15UL >> 48) & (uint)(_shards.Length - 1)];
 
     internal sealed class Page : IDisposable
     {
@@ -152,6 +180,10 @@ internal sealed class BlockCache : IDisposable
         internal int Pins;
         internal bool Loading;
 
+        // Neighbours in the list of the blocks of one 64 KiB region; the first one is in the shard's index.
+        internal Entry? Previous;
+        internal Entry? Next;
+
         internal Span<byte> Memory => Page!.Memory.Slice(Offset, Page.SlotBytes);
     }
 
@@ -159,6 +191,7 @@ internal sealed class BlockCache : IDisposable
     {
         private readonly object _gate = new();
         private readonly Dictionary<BlockKey, Entry> _table = [];
+        private readonly Dictionary<ulong, Entry> _regions = [];
         private readonly List<Page> _pages = [];
         private readonly Stack<Entry> _freeEntries = new();
         private readonly Page?[] _open = new Page?[FormatLimits.AllocationRadixMax + 1];
@@ -219,7 +252,7 @@ internal sealed class BlockCache : IDisposable
                 entry.Length = length;
                 if (length < 0)
                 {
-                    _table.Remove(entry.Key);
+                    Unlist(entry);
                     Unpin(entry);
                     TakeBack(entry);
                 }
@@ -232,6 +265,45 @@ internal sealed class BlockCache : IDisposable
         {
             lock (_gate)
                 Unpin(entry);
+        }
+
+        internal Entry Replace(in BlockKey key, int slotBytes)
+        {
+            lock (_gate)
+            {
+                if (_table.TryGetValue(key, out Entry? old))
+                {
+                    Unlist(old);
+                    Monitor.PulseAll(_gate);
+                }
+
+                return Reserve(key, slotBytes);
+            }
+        }
+
+        internal void Invalidate(ulong region, ulong start, ulong end)
+        {
+            lock (_gate)
+            {
+                if (!_regions.TryGetValue(region, out Entry? entry))
+                    return;
+                bool loading = false;
+                while (entry is not null)
+                {
+                    Entry? next = entry.Next;
+                    if (entry.Key.Overlaps(start, end))
+                    {
+                        loading |= entry.Loading;
+                        Unlist(entry);
+                    }
+
+                    entry = next;
+                }
+
+                // Who waits for a load that will not be found begins its own.
+                if (loading)
+                    Monitor.PulseAll(_gate);
+            }
         }
 
         internal void Clear()
@@ -251,6 +323,7 @@ internal sealed class BlockCache : IDisposable
             lock (_gate)
             {
                 _table.Clear();
+                _regions.Clear();
                 foreach (Page page in _pages)
                     page.Dispose();
                 _pages.Clear();
@@ -284,8 +357,33 @@ internal sealed class BlockCache : IDisposable
             page.Used += page.SlotBytes;
             page.Entries.Add(entry);
             _table.Add(key, entry);
+            if (_regions.TryGetValue(key.Region, out Entry? first))
+            {
+                entry.Next = first;
+                first.Previous = entry;
+            }
+
+            _regions[key.Region] = entry;
             Pin(entry);
             return entry;
+        }
+
+        // Takes the entry out of table and index, where it may no longer be; its memory stays until its page is emptied.
+        private void Unlist(Entry entry)
+        {
+            if (!_table.TryGetValue(entry.Key, out Entry? current) || !ReferenceEquals(current, entry))
+                return;
+            _table.Remove(entry.Key);
+            if (entry.Next is not null)
+                entry.Next.Previous = entry.Previous;
+            if (entry.Previous is not null)
+                entry.Previous.Next = entry.Next;
+            else if (entry.Next is not null)
+                _regions[entry.Key.Region] = entry.Next;
+            else
+                _regions.Remove(entry.Key.Region);
+            entry.Previous = null;
+            entry.Next = null;
         }
 
         // A failed load gives its slot back, or reading one damaged block again and again would push the good ones out.
@@ -365,8 +463,7 @@ internal sealed class BlockCache : IDisposable
         {
             foreach (Entry entry in page.Entries)
             {
-                if (_table.TryGetValue(entry.Key, out Entry? current) && ReferenceEquals(current, entry))
-                    _table.Remove(entry.Key);
+                Unlist(entry);
                 entry.Page = null;
                 _freeEntries.Push(entry);
             }

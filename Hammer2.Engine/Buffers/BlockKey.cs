@@ -35,6 +35,16 @@ internal readonly struct BlockKey : IEquatable<BlockKey>
         }
     }
 
+    /// <summary>The 64 KiB of address that hold the block; a legal block lies in one.</summary>
+    internal ulong Region => _dataOff & ~(ulong)(FormatLimits.BlockBytesMax - 1);
+
+    /// <summary>True when the block has bytes in common with <c>start..end</c> (exclusive).</summary>
+    internal bool Overlaps(ulong start, ulong end)
+    {
+        var physical = new PhysicalOffset(_dataOff);
+        return physical.Offset < end && physical.Offset + (ulong)physical.Bytes > start;
+    }
+
     internal uint Hash => (uint)((_dataOff ^ _check0 ^ _kind) * 0x9E3779B97F4A7C15UL >> 32);
 
     public bool Equals(BlockKey other) =>
