@@ -20,7 +20,7 @@ internal enum ClaimLevel
     Remove,
 }
 
-/// <summary>A number of blocks of different sizes.</summary>
+/// <summary>A number of blocks of different sizes; negative counts are differences.</summary>
 internal struct SpaceClaim : IEquatable<SpaceClaim>
 {
     private const int BlockRadix = 14;
