@@ -27,8 +27,8 @@ internal interface IBlockAllocator
     void AllocateRun(BlockRefType type, ReadOnlySpan<int> radixes, Span<PhysicalOffset> result);
 
     /// <summary>
-    /// Gives back a block that was assigned since the last freeze and that no frozen topology refers to: it may be handed
-    /// out again at once (R17). A block that was retained meanwhile stays assigned.
+    /// Gives back a block that no frozen topology refers to: it may be handed out again at once (R17). A block that was
+    /// retained since it was assigned stays assigned.
     /// </summary>
     void Discard(BlockRefType type, PhysicalOffset block);
 
