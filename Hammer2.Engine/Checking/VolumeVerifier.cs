@@ -452,8 +452,8 @@ public sealed class VolumeVerifier
             bool pfsRoot = leaf.Owner.Nesting == 1;
             string? pfs = pfsRoot ? Encoding.UTF8.GetString(content.Name) : leaf.Owner.Pfs;
             var owner = new Owner(pfs, content.Data.InodeNumber, content.Data.Size, leaf.Owner.Nesting + 1);
-            if (content.Blockset.Length > 0 && verifier.FirstVisit(leaf.Ref))
-                Collect(content.Blockset, owner, 0, ulong.MaxValue, 0);
+            if (content.Tree.Root.Count > 0 && verifier.FirstVisit(leaf.Ref))
+                Collect(content.Tree.Root.Refs, owner, 0, ulong.MaxValue, 0);
         }
 
         private void Count(in BlockRef bref)

@@ -130,7 +130,7 @@ public static class TopologyWalk
                     case BlockRefType.Inode:
                         InodeContent content = ReadInode(bref);
                         (inode, name) = (content.Data, content.Name);
-                        below = Below(level, bref, content.Blockset, 0, ulong.MaxValue, level.InodesAbove + 1);
+                        below = Below(level, bref, content.Tree.Root.Refs.ToArray(), 0, ulong.MaxValue, level.InodesAbove + 1);
                         break;
                     case BlockRefType.Indirect:
                         BlockRef[] refs = MemoryMarshal.Cast<byte, BlockRef>(ReadBlock(bref)).ToArray();

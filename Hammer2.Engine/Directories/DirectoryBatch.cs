@@ -111,6 +111,18 @@ public sealed class DirectoryBatch
         _nameBytes += name.Length;
     }
 
+    internal void RemoveWhere(Predicate<DirectoryRecord> isGone)
+    {
+        int kept = 0;
+        for (int i = 0; i < Count; i++)
+        {
+            if (!isGone(_records[i]))
+                _records[kept++] = _records[i];
+        }
+
+        Count = kept;
+    }
+
     internal void AddInodeFailure(Hammer2Exception failure)
     {
         if (_inodeFailures.Count < 64)

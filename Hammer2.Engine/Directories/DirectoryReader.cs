@@ -32,8 +32,30 @@ internal sealed class DirectoryReader(BlockReader reader, InodeIndex index)
     /// <param name="name">Exact bytes, 1 to 255.</param>
     /// <param name="inodeNumber">The target.</param>
     /// <exception cref="Hammer2Exception">The name was not found, but a part of the directory where it may be is unreadable.</exception>
-    internal Hammer2Error TryLookup(InodeChain directory, ReadOnlySpan<byte> name, out ulong inodeNumber) =>
-        TryLookup(directory.Content.Data, directory.Content.Blockset, name, out inodeNumber);
+    internal Hammer2Error TryLookup(InodeContent directory, ReadOnlySpan<byte> name, out ulong inodeNumber)
+    {
+        inodeNumber = 0;
+        if (directory.Data.Type != ObjectType.Directory)
+            return Hammer2Error.NotADirectory;
+        if (IsDot(name, directory.Data, ref inodeNumber))
+            return Hammer2Error.None;
+        Hammer2Error error = TryFindEntry(directory, name, out BlockRef entry);
+        inodeNumber = entry.DirentInode;
+        return error;
+    }
+
+    /// <summary>Finds the entry of a name in a locked directory.</summary>
+    /// <param name="directory">The locked directory.</param>
+    /// <param name="name">Exact bytes, 1 to 255; not "." or "..".</param>
+    /// <param name="entry">The entry; of an inode that lies in its directory only the target is set, and the type.</param>
+    internal Hammer2Error TryFindEntry(InodeContent directory, ReadOnlySpan<byte> name, out BlockRef entry)
+    {
+        entry = default;
+        if (directory.Data.Type != ObjectType.Directory)
+            return Hammer2Error.NotADirectory;
+        Hammer2Error legal = CheckName(name);
+        return legal != Hammer2Error.None ? legal : Search(directory.Tree, default, name, out entry);
+    }
 
     /// <summary>Finds a name in a directory given by inode number; makes no object where the directory is not open.</summary>
     internal Hammer2Error TryLookup(ulong directoryInode, ReadOnlySpan<byte> name, out ulong inodeNumber)
@@ -44,7 +66,7 @@ internal sealed class DirectoryReader(BlockReader reader, InodeIndex index)
             try
             {
                 using InodeLock held = InodeLock.Shared(slot!);
-                return TryLookup(held.Chain, name, out inodeNumber);
+                return TryLookup(held.Chain.Content, name, out inodeNumber);
             }
             finally
             {
@@ -62,26 +84,32 @@ internal sealed class DirectoryReader(BlockReader reader, InodeIndex index)
         if (data.Type != ObjectType.Directory)
             return Hammer2Error.NotADirectory;
         lease.Data.Slice(InodeData.UnionOffset, FormatLimits.BlockSetBytes).CopyTo(MemoryMarshal.AsBytes(blockset));
-        int live = NodeArray.Normalise(blockset, "Blockset of a directory");
-        return TryLookup(data, blockset[..live], name, out inodeNumber);
-    }
-
-    private Hammer2Error TryLookup(in InodeData directory, ReadOnlySpan<BlockRef> blockset, ReadOnlySpan<byte> name, out ulong inodeNumber)
-    {
-        inodeNumber = 0;
-        if (directory.Type != ObjectType.Directory)
-            return Hammer2Error.NotADirectory;
+        if (IsDot(name, data, ref inodeNumber))
+            return Hammer2Error.None;
         Hammer2Error legal = CheckName(name);
         if (legal != Hammer2Error.None)
             return legal;
-        if (name.SequenceEqual("."u8) || name.SequenceEqual(".."u8))
-        {
-            bool up = name.Length == 2 && directory.InodeNumber != FormatLimits.RootInodeNumber;
-            inodeNumber = up ? directory.ParentInode : directory.InodeNumber;
-            return Hammer2Error.None;
-        }
+        int live = NodeArray.Normalise(blockset, "Blockset of a directory");
+        Hammer2Error error = Search(null, blockset[..live], name, out BlockRef entry);
+        inodeNumber = entry.DirentInode;
+        return error;
+    }
 
+    private static bool IsDot(ReadOnlySpan<byte> name, in InodeData directory, ref ulong inodeNumber)
+    {
+        if (!name.SequenceEqual("."u8) && !name.SequenceEqual(".."u8))
+            return false;
+        bool up = name.Length == 2 && directory.InodeNumber != FormatLimits.RootInodeNumber;
+        inodeNumber = up ? directory.ParentInode : directory.InodeNumber;
+        return true;
+    }
+
+    // In a tree in memory, or below a blockset that was read from a cached inode block.
+    private Hammer2Error Search(MutableTree? tree, ReadOnlySpan<BlockRef> blockset, ReadOnlySpan<byte> name, out BlockRef entry)
+    {
+        entry = default;
         ulong hash = DirectoryHash.Compute(name);
+        ulong last = hash + FormatLimits.CollisionMask;
         ulong? next = hash;
         Hammer2Exception? failure = null;
         Span<BlockRef> refs = stackalloc BlockRef[LookupChunk];
@@ -89,13 +117,18 @@ internal sealed class DirectoryReader(BlockReader reader, InodeIndex index)
         damage.Clear();
         while (next is ulong begin)
         {
-            int count = BlockTree.Gather(reader, blockset, begin, hash + FormatLimits.CollisionMask, refs, damage, out next);
+            int count = tree is null
+                ? BlockTree.Gather(reader, blockset, begin, last, refs, damage, out next)
+                : tree.Gather(reader, begin, last, refs, damage, out next);
             for (int i = 0; i < count; i++)
             {
                 try
                 {
-                    if (Matches(refs[i], name, out inodeNumber))
-                        return Hammer2Error.None;
+                    if (!Matches(refs[i], tree, name, out ulong target))
+                        continue;
+                    entry = refs[i];
+                    entry.DirentInode = target;
+                    return Hammer2Error.None;
                 }
                 catch (Hammer2Exception e)
                 {
@@ -110,11 +143,23 @@ internal sealed class DirectoryReader(BlockReader reader, InodeIndex index)
         return failure is null ? Hammer2Error.NotFound : throw failure;
     }
 
-    /// <summary>Fills a batch with the entries after <paramref name="position"/>.</summary>
-    internal void List(InodeChain directory, ulong position, DirectoryBatch batch)
+    /// <summary>Fills a batch with the entries after <paramref name="position"/>; takes the directory's lock.</summary>
+    internal void List(Inode directory, ulong position, DirectoryBatch batch)
     {
-        if (directory.Content.Data.Type != ObjectType.Directory)
-            throw new Hammer2Exception(Hammer2Error.NotADirectory, $"Inode {directory.Content.Data.InodeNumber} is not a directory.");
+        using (InodeLock held = InodeLock.Shared(directory))
+            ListNames(held.Chain.Content, position, batch);
+
+        // Without the lock: inodes are locked in the order of their numbers, or not together.
+        if (!batch.WithAttributes)
+            return;
+        FetchAttributes(batch);
+        DropRemoved(directory, batch);
+    }
+
+    private void ListNames(InodeContent directory, ulong position, DirectoryBatch batch)
+    {
+        if (directory.Data.Type != ObjectType.Directory)
+            throw new Hammer2Exception(Hammer2Error.NotADirectory, $"Inode {directory.Data.InodeNumber} is not a directory.");
         batch.Clear();
         if (batch.WithDots && !AddDots(directory, position, batch))
             return;
@@ -124,20 +169,32 @@ internal sealed class DirectoryReader(BlockReader reader, InodeIndex index)
         while (next is ulong begin && !batch.IsFull)
         {
             Span<BlockRef> room = refs[..Math.Min(refs.Length, batch.Capacity - batch.Count)];
-            int count = BlockTree.Gather(
-                reader, directory.Content.Blockset, begin, ulong.MaxValue, room, batch.TreeDamage, out next);
+            int count = directory.Tree.Gather(reader, begin, ulong.MaxValue, room, batch.TreeDamage, out next);
             PrefetchNames(room[..count]);
             for (int i = 0; i < count; i++)
-                AddEntry(room[i], batch);
+                AddEntry(room[i], directory.Tree, batch);
         }
 
         batch.EndOfDirectory = next is null;
         batch.NextPosition = next is ulong key ? (key & PositionMask) - 1 : PositionMask;
-        if (batch.WithAttributes)
-            FetchAttributes(batch);
     }
 
-    private static Hammer2Error CheckName(ReadOnlySpan<byte> name)
+    // Between the names and their attributes an entry may have been removed: such a one is no damage, it is gone.
+    private void DropRemoved(Inode directory, DirectoryBatch batch)
+    {
+        bool missing = false;
+        foreach (ref readonly DirectoryRecord record in batch.Records)
+            missing |= record.Error == Hammer2Error.NotFound;
+        if (!missing)
+            return;
+        using InodeLock held = InodeLock.Shared(directory);
+        MutableTree tree = held.Chain.Content.Tree;
+        batch.RemoveWhere(r => r.Error == Hammer2Error.NotFound && r.Position > DotDotPosition
+            && !(tree.TryFind(reader, r.Position | FormatLimits.DirectoryKeyBase, out BlockRef entry) && entry.DirentInode == r.InodeNumber));
+    }
+
+    /// <summary>Says whether a name may stand in a directory at all.</summary>
+    internal static Hammer2Error CheckName(ReadOnlySpan<byte> name)
     {
         if (name.Length > FormatLimits.NameBytesMax)
             return Hammer2Error.NameTooLong;
@@ -145,16 +202,14 @@ internal sealed class DirectoryReader(BlockReader reader, InodeIndex index)
     }
 
     // False when the batch is so small that it ends between the dots.
-    private bool AddDots(InodeChain directory, ulong position, DirectoryBatch batch)
+    private static bool AddDots(InodeContent directory, ulong position, DirectoryBatch batch)
     {
-        ref readonly InodeData data = ref directory.Content.Data;
+        ref readonly InodeData data = ref directory.Data;
         if (position < DotPosition)
             batch.Add(DotPosition, data.InodeNumber, ObjectType.Directory, "."u8);
         if (position < DotDotPosition && batch.IsFull)
         {
             batch.NextPosition = DotPosition;
-            if (batch.WithAttributes)
-                FetchAttributes(batch);
             return false;
         }
 
@@ -167,7 +222,7 @@ internal sealed class DirectoryReader(BlockReader reader, InodeIndex index)
         return true;
     }
 
-    private bool Matches(in BlockRef bref, ReadOnlySpan<byte> name, out ulong inodeNumber)
+    private bool Matches(in BlockRef bref, MutableTree? tree, ReadOnlySpan<byte> name, out ulong inodeNumber)
     {
         inodeNumber = 0;
         CheckSingleKey(bref);
@@ -183,17 +238,26 @@ internal sealed class DirectoryReader(BlockReader reader, InodeIndex index)
             return true;
         }
 
-        CheckDirent(bref);
+        byte[]? waiting = WaitingName(bref, tree);
+        CheckDirent(bref, waiting is not null);
         if (bref.DirentNameLength != name.Length)
             return false;
         inodeNumber = bref.DirentInode;
+        if (waiting is not null)
+            return name.SequenceEqual(waiting);
         if (!bref.Physical.HasData)
             return BlockRef.CheckBytes(bref)[..name.Length].SequenceEqual(name);
         using BlockLease block = reader.GetMetadata(bref);
         return block.Data[..name.Length].SequenceEqual(name);
     }
 
-    private void AddEntry(in BlockRef bref, DirectoryBatch batch)
+    // A long name that no commit has written yet has no block; it stands beside its entry.
+    private static byte[]? WaitingName(in BlockRef bref, MutableTree? tree) =>
+        tree is not null && bref.Type == BlockRefType.Dirent && !bref.Physical.HasData && bref.DirentNameLength > FormatLimits.InlineNameBytesMax
+            ? tree.PendingName(bref.Key)
+            : null;
+
+    private void AddEntry(in BlockRef bref, MutableTree tree, DirectoryBatch batch)
     {
         ulong position = bref.Key & PositionMask;
         try
@@ -209,7 +273,14 @@ internal sealed class DirectoryReader(BlockReader reader, InodeIndex index)
                 return;
             }
 
-            CheckDirent(bref);
+            byte[]? waiting = WaitingName(bref, tree);
+            CheckDirent(bref, waiting is not null);
+            if (waiting is not null)
+            {
+                AddNamed(position, bref.DirentInode, bref.DirentType, waiting, batch);
+                return;
+            }
+
             if (!bref.Physical.HasData)
             {
                 AddNamed(position, bref.DirentInode, bref.DirentType, BlockRef.CheckBytes(bref)[..bref.DirentNameLength], batch);
@@ -240,11 +311,11 @@ internal sealed class DirectoryReader(BlockReader reader, InodeIndex index)
             throw new Hammer2Exception(Hammer2Error.Corrupt, $"Blockref {bref} stands in a directory but claims more than one key.");
     }
 
-    private static void CheckDirent(in BlockRef bref)
+    private static void CheckDirent(in BlockRef bref, bool nameInMemory)
     {
         if (bref.Type != BlockRefType.Dirent)
             throw new Hammer2Exception(Hammer2Error.Corrupt, $"Blockref {bref} stands where a directory entry belongs.");
-        bool inline = !bref.Physical.HasData;
+        bool inline = !bref.Physical.HasData && !nameInMemory;
         if (bref.DirentNameLength == 0 || bref.DirentNameLength > (inline ? FormatLimits.InlineNameBytesMax : FormatLimits.NameBytesMax))
             throw new Hammer2Exception(Hammer2Error.Corrupt, $"Directory entry at key 0x{bref.Key:x} has a name length of {bref.DirentNameLength}.");
     }
@@ -275,7 +346,7 @@ internal sealed class DirectoryReader(BlockReader reader, InodeIndex index)
             int count = 0;
             for (int i = 0; i < chunk.Length; i++)
             {
-                if (Find(ref chunk[i], out found[i], batch))
+                if (Find(ref chunk[i], out found[i], batch) && found[i].Type != BlockRefType.Empty)
                     toFetch[count++] = found[i];
             }
 
@@ -283,7 +354,7 @@ internal sealed class DirectoryReader(BlockReader reader, InodeIndex index)
                 reader.Prefetch(toFetch[..count], 0);
             for (int i = 0; i < chunk.Length; i++)
             {
-                if (chunk[i].Error == Hammer2Error.None)
+                if (chunk[i].Error == Hammer2Error.None && found[i].Type != BlockRefType.Empty)
                     Decode(ref chunk[i], found[i], batch);
             }
         }
@@ -294,7 +365,7 @@ internal sealed class DirectoryReader(BlockReader reader, InodeIndex index)
         bref = default;
         try
         {
-            if (index.TryFind(record.InodeNumber, out bref))
+            if (index.TryGetFromMemory(record.InodeNumber, out record.Attributes) || index.TryFind(record.InodeNumber, out bref))
                 return true;
             record.Error = Hammer2Error.NotFound;
         }

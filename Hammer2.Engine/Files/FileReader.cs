@@ -1,6 +1,6 @@
-// Reading the bytes of files and symlinks (format page 7). The tree is asked for the references of a whole request
-// at once; each block is leased from the cache and copied. A missing reference is a hole; a block shorter than the
-// logical one is followed by zeros, wherever it stands in the file (trap T9).
+// Reading the bytes of files and symlinks (format page 7). Blocks that wait in memory come first; for the others the
+// tree is asked for the references of a whole request at once, each block is leased from the cache and copied. A missing
+// reference is a hole; a block shorter than the logical one is followed by zeros, wherever it stands (trap T9).
 
 using Hammer2.Engine.Blocks;
 using Hammer2.Engine.Buffers;
@@ -19,68 +19,77 @@ internal static class FileReader
 
     /// <summary>Reads up to the end of the file.</summary>
     /// <param name="reader">Where blocks come from.</param>
-    /// <param name="chain">The locked file.</param>
+    /// <param name="content">The locked file.</param>
+    /// <param name="dirty">Its blocks in memory, or null.</param>
     /// <param name="offset">First byte.</param>
     /// <param name="buffer">Filled from the start.</param>
     /// <returns>Bytes read; fewer than asked only at the end of the file.</returns>
-    internal static int Read(BlockReader reader, InodeChain chain, long offset, Span<byte> buffer)
+    internal static int Read(BlockReader reader, InodeContent content, DirtyBlocks? dirty, long offset, Span<byte> buffer)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(offset);
-        ref readonly InodeData data = ref chain.Content.Data;
+        ref readonly InodeData data = ref content.Data;
         long size = (long)data.Size;
         // An empty range has no last key: everything below may rely on at least one byte.
         if (offset >= size || buffer.IsEmpty)
             return 0;
         buffer = buffer[..(int)Math.Min(buffer.Length, size - offset)];
-        if (chain.Content.Embedded is byte[] embedded)
+        if (content.Embedded is byte[] embedded)
         {
             embedded.AsSpan((int)offset, buffer.Length).CopyTo(buffer);
             return buffer.Length;
         }
 
-        ReadBlocks(reader, chain.Content, (ulong)offset, buffer);
+        if (dirty is null || dirty.Count == 0)
+            ReadBlocks(reader, content, (ulong)offset, buffer);
+        else
+            ReadMixed(reader, content, dirty, (ulong)offset, buffer);
         return buffer.Length;
     }
 
     /// <summary>First byte at or after <paramref name="offset"/> that is in a stored block, or null when only a hole follows.</summary>
-    internal static long? NextData(BlockReader reader, InodeChain chain, long offset)
+    internal static long? NextData(BlockReader reader, InodeContent content, DirtyBlocks? dirty, long offset)
     {
-        long size = (long)chain.Content.Data.Size;
+        long size = (long)content.Data.Size;
         if (offset >= size)
             return null;
-        if (chain.Content.Embedded is not null)
+        if (content.Embedded is not null)
             return offset;
+        ulong begin = (ulong)offset & ~BlockMask;
+        ulong? waiting = dirty?.FirstAtOrAfter(begin);
         BlockRef found = default;
-        int count = BlockTree.Gather(
-            reader, chain.Content.Blockset, (ulong)offset & ~BlockMask, (ulong)size - 1, new Span<BlockRef>(ref found), null, out _);
-        if (count == 0)
-            return null;
-        CheckData(found);
-        return Math.Max(offset, (long)found.Key);
+        if (content.Tree.Gather(reader, begin, (ulong)size - 1, new Span<BlockRef>(ref found), null, out _) > 0)
+        {
+            CheckData(found);
+            waiting = Math.Min(waiting ?? found.Key, found.Key);
+        }
+
+        return waiting is ulong key && key < (ulong)size ? Math.Max(offset, (long)key) : null;
     }
 
     /// <summary>First byte at or after <paramref name="offset"/> that is in a hole; the end of the file counts as one.</summary>
-    internal static long NextHole(BlockReader reader, InodeChain chain, long offset)
+    internal static long NextHole(BlockReader reader, InodeContent content, DirtyBlocks? dirty, long offset)
     {
-        long size = (long)chain.Content.Data.Size;
-        if (offset >= size || chain.Content.Embedded is not null)
+        long size = (long)content.Data.Size;
+        if (offset >= size || content.Embedded is not null)
             return size;
         ulong expected = (ulong)offset & ~BlockMask;
         Span<BlockRef> refs = stackalloc BlockRef[GatherMax];
         ulong? next = expected;
         while (next is ulong begin)
         {
-            int count = BlockTree.Gather(reader, chain.Content.Blockset, begin, (ulong)size - 1, refs, null, out next);
+            int count = content.Tree.Gather(reader, begin, (ulong)size - 1, refs, null, out next);
             for (int i = 0; i < count; i++)
             {
                 CheckData(refs[i]);
-                if (refs[i].Key != expected)
+                expected = SkipWaiting(dirty, expected);
+                if (refs[i].Key > expected)
                     return Math.Min(size, Math.Max(offset, (long)expected));
-                expected += FormatLimits.LogicalBlockBytes;
+                if (refs[i].Key == expected)
+                    expected += FormatLimits.LogicalBlockBytes;
             }
         }
 
-        return Math.Min(size, Math.Max(offset, (long)expected));
+        return Math.Min(size, Math.Max(offset, (long)SkipWaiting(dirty, expected)));
     }
 
     /// <summary>Likely decoded length of the block at <paramref name="key"/>: its size class at the end of the file (7.2).</summary>
@@ -91,6 +100,44 @@ internal static class FileReader
         return (int)Math.Max(1024, System.Numerics.BitOperations.RoundUpToPowerOf2((uint)(size - key)));
     }
 
+    private static ulong SkipWaiting(DirtyBlocks? dirty, ulong key)
+    {
+        while (dirty is not null && dirty.TryGet(key, out _))
+            key += FormatLimits.LogicalBlockBytes;
+        return key;
+    }
+
+    // Runs of blocks that are not in memory are read together, those between them are copied.
+    private static void ReadMixed(BlockReader reader, InodeContent content, DirtyBlocks dirty, ulong offset, Span<byte> buffer)
+    {
+        ulong done = offset, clean = offset, end = offset + (ulong)buffer.Length;
+        while (done < end)
+        {
+            ulong key = done & ~BlockMask;
+            ulong stop = Math.Min(end, key + FormatLimits.LogicalBlockBytes);
+            if (dirty.TryGet(key, out DirtyBlock? block))
+            {
+                if (clean < done)
+                    ReadBlocks(reader, content, clean, buffer[(int)(clean - offset)..(int)(done - offset)]);
+                CopyWaiting(block!, (int)(done - key), buffer[(int)(done - offset)..(int)(stop - offset)]);
+                clean = stop;
+            }
+
+            done = stop;
+        }
+
+        if (clean < end)
+            ReadBlocks(reader, content, clean, buffer[(int)(clean - offset)..]);
+    }
+
+    private static void CopyWaiting(DirtyBlock block, int at, Span<byte> destination)
+    {
+        int stored = Math.Clamp(block.Bytes.Length - at, 0, destination.Length);
+        if (stored > 0)
+            block.Bytes.Slice(at, stored).CopyTo(destination);
+        destination[stored..].Clear();
+    }
+
     private static void ReadBlocks(BlockReader reader, InodeContent content, ulong offset, Span<byte> buffer)
     {
         Span<BlockRef> refs = stackalloc BlockRef[GatherMax];
@@ -99,7 +146,7 @@ internal static class FileReader
         ulong? next = offset & ~BlockMask;
         while (next is ulong begin)
         {
-            int count = BlockTree.Gather(reader, content.Blockset, begin, end - 1, refs, null, out next);
+            int count = content.Tree.Gather(reader, begin, end - 1, refs, null, out next);
             for (int i = 0; i < count; i++)
             {
                 ref readonly BlockRef bref = ref refs[i];

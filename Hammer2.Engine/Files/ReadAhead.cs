@@ -31,7 +31,7 @@ internal sealed class ReadAheadPool(BlockReader reader, int blocksMax)
 
     /// <summary>Schedules the blocks <c>first..end</c> (exclusive) of a file, in runs.</summary>
     /// <returns>The first block that was not scheduled because enough is under way.</returns>
-    internal ulong Schedule(InodeChain chain, ulong first, ulong end)
+    internal ulong Schedule(InodeContent content, ulong first, ulong end)
     {
         int activeMax = 4 * Environment.ProcessorCount;
         while (first < end)
@@ -46,7 +46,7 @@ internal sealed class ReadAheadPool(BlockReader reader, int blocksMax)
             }
 
             ulong stop = Math.Min(end, first + RunBlocks * (ulong)FormatLimits.LogicalBlockBytes);
-            run.Start(chain, first, stop);
+            run.Start(content, first, stop);
             first = stop;
         }
 
@@ -64,11 +64,11 @@ internal sealed class ReadAheadPool(BlockReader reader, int blocksMax)
         }
     }
 
-    private void Load(InodeChain chain, ulong first, ulong end)
+    // The references are collected here, by the reader under its lock: the tree may change when the lock is released.
+    private int Collect(InodeContent content, ulong first, ulong end, Span<BlockRef> refs)
     {
-        Span<BlockRef> refs = stackalloc BlockRef[RunBlocks];
         // Unreadable parts of the tree are the reader's to report, when it gets there.
-        int count = BlockTree.Gather(reader, chain.Content.Blockset, first, end - 1, refs, new TreeDamage(), out _);
+        int count = content.Tree.Gather(reader, first, end - 1, refs, new TreeDamage(), out _);
         int live = 0;
         for (int i = 0; i < count; i++)
         {
@@ -76,18 +76,19 @@ internal sealed class ReadAheadPool(BlockReader reader, int blocksMax)
                 refs[live++] = refs[i];
         }
 
-        reader.Prefetch(refs[..live], FileReader.ExpectedBytes(first, chain.Content.Data.Size));
+        return live;
     }
 
     private sealed class Run(ReadAheadPool pool) : IThreadPoolWorkItem
     {
-        private InodeChain? _chain;
-        private ulong _first;
-        private ulong _end;
+        private readonly BlockRef[] _refs = new BlockRef[RunBlocks];
+        private int _count;
+        private int _expectedBytes;
 
-        internal void Start(InodeChain chain, ulong first, ulong end)
+        internal void Start(InodeContent content, ulong first, ulong end)
         {
-            (_chain, _first, _end) = (chain, first, end);
+            _count = pool.Collect(content, first, end, _refs);
+            _expectedBytes = FileReader.ExpectedBytes(first, content.Data.Size);
             ThreadPool.UnsafeQueueUserWorkItem(this, preferLocal: false);
         }
 
@@ -95,15 +96,16 @@ internal sealed class ReadAheadPool(BlockReader reader, int blocksMax)
         {
             try
             {
-                pool.Load(_chain!, _first, _end);
+                pool.Load(_refs.AsSpan(0, _count), _expectedBytes);
             }
             finally
             {
-                _chain = null;
                 pool.Finished(this);
             }
         }
     }
+
+    private void Load(Span<BlockRef> refs, int expectedBytes) => reader.Prefetch(refs, expectedBytes);
 }
 
 /// <summary>Notices sequential reading on one open file and keeps ahead of it.</summary>
@@ -117,10 +119,10 @@ internal sealed class ReadAhead(ReadAheadPool pool)
     private int _streak;
 
     /// <summary>Notes a read that is about to be made and schedules what should follow it.</summary>
-    internal void Note(InodeChain chain, long offset, int length)
+    internal void Note(InodeContent content, long offset, int length)
     {
-        long size = (long)chain.Content.Data.Size;
-        if (pool.BlocksMax == 0 || size <= FormatLimits.LogicalBlockBytes || chain.Content.Embedded is not null)
+        long size = (long)content.Data.Size;
+        if (pool.BlocksMax == 0 || size <= FormatLimits.LogicalBlockBytes || content.Embedded is not null)
             return;
         // Offsets come from programs and sizes from the medium: keep every sum below inside 0..size.
         if (offset < 0 || offset >= size)
@@ -147,7 +149,7 @@ internal sealed class ReadAhead(ReadAheadPool pool)
         long target = end + Math.Min(window, size - end);
         ulong first = (ulong)scheduled & ~(ulong)(FormatLimits.LogicalBlockBytes - 1);
         Volatile.Write(ref _scheduled, target);
-        ulong reached = pool.Schedule(chain, first, (ulong)target);
+        ulong reached = pool.Schedule(content, first, (ulong)target);
         if (reached < (ulong)target)
             Volatile.Write(ref _scheduled, (long)reached);
     }

@@ -66,6 +66,18 @@ internal sealed partial class FreemapAllocator
         }
     }
 
+    /// <summary>Exchanges a promise for what was really needed of it; what the promise fell short of is promised unseen.</summary>
+    internal void Exchange(in SpaceClaim promise, in SpaceClaim needed)
+    {
+        Invariant.Check(promise.IsSound && needed.IsSound);
+        lock (_gate)
+        {
+            _claimed.Remove(promise);
+            _claimed.Add(needed);
+            Invariant.Check(_claimed.IsSound);
+        }
+    }
+
     private bool LookFor(in SpaceClaim total, long reserve)
     {
         for (int looks = 0; ; looks++)

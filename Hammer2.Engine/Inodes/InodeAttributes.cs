@@ -66,6 +66,18 @@ public struct InodeAttributes
     /// <summary>Bytes of the blocks below the inode (format page 3.5); 0 when the data is in the inode.</summary>
     public long AllocatedBytes;
 
+    /// <summary>Of an inode in memory, with what waits to be written.</summary>
+    internal static InodeAttributes From(InodeSlot slot)
+    {
+        InodeContent content = slot.Current.Content;
+        InodeAttributes attributes = From(slot.Current.Ref, content.Data);
+        if (!content.Data.IsDirectData)
+            attributes.AllocatedBytes = (long)Math.Min(content.Allocated, long.MaxValue);
+        if (slot.Dirty is DirtyBlocks dirty)
+            attributes.AllocatedBytes += (long)dirty.Count * FormatLimits.LogicalBlockBytes;
+        return attributes;
+    }
+
     internal static InodeAttributes From(in BlockRef bref, in InodeData data) => new()
     {
         InodeNumber = data.InodeNumber,

@@ -1,30 +1,34 @@
-// The in-memory state of one inode number: the chain (reference and decoded content) that is current, the lock that
-// guards it, and how many views point here. A change replaces the chain as a whole and raises the generation;
-// views notice in InodeLock. Two names of one file opened on a fresh mount share one slot (R1).
+// The in-memory state of one inode number: the chain (reference and content) that is current, the lock that guards
+// it, and how many views point here. A commit gives the block a new address and so replaces the chain as a whole and
+// raises the generation; views notice in InodeLock. Two names of one file opened on a fresh mount share one slot (R1).
 
 using Hammer2.Engine.Format;
 using Hammer2.Engine.Primitives;
 
 namespace Hammer2.Engine.Inodes;
 
-/// <summary>A reference to an inode block with its content, as one immutable piece.</summary>
+/// <summary>A reference to an inode block with its content.</summary>
 internal sealed class InodeChain(in BlockRef bref, InodeContent content)
 {
-    /// <summary>The reference; its transaction ids are in range (R2).</summary>
+    /// <summary>The reference, as the medium has it; its transaction ids are in range (R2).</summary>
     internal readonly BlockRef Ref = bref;
 
-    /// <summary>The decoded block.</summary>
+    /// <summary>The content as it is now; newer than the block when the inode is dirty.</summary>
     internal InodeContent Content { get; } = content;
 }
 
 /// <summary>What all views of one inode number share.</summary>
 internal sealed class InodeSlot : IDisposable
 {
-    internal InodeSlot(ulong inodeNumber, InodeChain chain)
+    internal InodeSlot(InodeIndex index, ulong inodeNumber, InodeChain chain)
     {
+        Index = index;
         InodeNumber = inodeNumber;
         Current = chain;
     }
+
+    /// <summary>The table that it stands in.</summary>
+    internal InodeIndex Index { get; }
 
     internal ulong InodeNumber { get; }
 
@@ -36,8 +40,26 @@ internal sealed class InodeSlot : IDisposable
     /// <summary>Raised with every replacement of <see cref="Current"/>.</summary>
     internal int Generation { get; private set; }
 
-    /// <summary>Views of this slot; guarded by the table's gate.</summary>
+    /// <summary>Views and pins of this slot; guarded by the table's gate.</summary>
     internal int Views { get; set; }
+
+    /// <summary>The next commit must write the inode block (or take it out of the index). Guarded by the table's gate.</summary>
+    internal bool IsDirty { get; set; }
+
+    /// <summary>The index has an entry for it; false for an object that no commit has seen yet.</summary>
+    internal bool InIndex { get; set; }
+
+    /// <summary>Lies in its directory as very old volumes have it: can be read, not changed.</summary>
+    internal bool IsLegacy { get; init; }
+
+    /// <summary>The last name is gone (R8): no commit writes it any more, only handles reach it.</summary>
+    internal bool IsRemoved { get; set; }
+
+    /// <summary>Blocks with this mirror TID or a higher one were never part of any commit, once the inode is removed.</summary>
+    internal ulong RemovedTid { get; set; }
+
+    /// <summary>File data that waits in memory; null for what never had any.</summary>
+    internal DirtyBlocks? Dirty { get; set; }
 
     /// <summary>Replaces the chain; the caller holds the lock exclusively.</summary>
     internal void Replace(InodeChain chain)

@@ -1,6 +1,6 @@
 // The inode index of a PFS: from inode number to inode block, through the PFS root's tree (format page 6.1).
-// Also the table of inodes that are open, so that all vnodes of one inode number share one slot.
-// Attributes alone are read straight from the cached block and make no object.
+// Also the table of inodes in memory: those that are open, so that all vnodes of one inode number share one slot,
+// and those that a commit must write. What is not in the table is on the medium as it is.
 
 using System.Collections.Concurrent;
 using System.Runtime.InteropServices;
@@ -13,24 +13,34 @@ using Hammer2.Engine.Transactions;
 
 namespace Hammer2.Engine.Inodes;
 
-/// <summary>Finds and opens the inodes of one PFS.</summary>
-internal sealed class InodeIndex
+/// <summary>Finds, opens and creates the inodes of one PFS.</summary>
+internal sealed partial class InodeIndex
 {
     private const int LegacyInodesMax = 1 << 20;
     private readonly BlockReader _reader;
     private readonly TransactionIds _tids;
-    private readonly InodeChain _root;
     private readonly object _gate = new();
-    private readonly Dictionary<ulong, InodeSlot> _open = [];
+    private readonly Dictionary<ulong, InodeSlot> _table = [];
     private readonly ConcurrentDictionary<ulong, BlockRef> _legacy = new();
 
+    // Raised when the index changes; guarded by the gate. Who loaded an inode meanwhile loads it again.
+    private int _version;
+
     /// <summary>Creates the index below a PFS root.</summary>
+    /// <param name="reader">Where blocks come from.</param>
+    /// <param name="tids">Guards loaded references.</param>
+    /// <param name="root">The PFS root; its tree has a lock of its own.</param>
     internal InodeIndex(BlockReader reader, TransactionIds tids, InodeChain root)
     {
         _reader = reader;
         _tids = tids;
-        _root = root;
+        Root = new InodeSlot(this, FormatLimits.RootInodeNumber, root) { InIndex = true };
+        _table.Add(Root.InodeNumber, Root);
+        NextInode = Math.Max(root.Content.Data.PfsNextInode + 1, FormatLimits.FirstInodeNumber);
     }
+
+    /// <summary>The root directory; always in the table.</summary>
+    internal InodeSlot Root { get; }
 
     /// <summary>Number of inodes that vnodes hold.</summary>
     internal int OpenCount
@@ -38,25 +48,25 @@ internal sealed class InodeIndex
         get
         {
             lock (_gate)
-                return _open.Count;
+                return _table.Values.Count(s => s.Views > 0);
         }
     }
 
-    /// <summary>The reference of an inode, its transaction ids in range.</summary>
+    // The root's content object stays the same for the life of the mount, whatever chain carries it.
+    private MutableTree Tree => Root.Current.Content.Tree;
+
+    /// <summary>The reference of an inode as the index has it, its transaction ids in range.</summary>
     /// <returns>False when the PFS has no inode of that number.</returns>
     internal bool TryFind(ulong inodeNumber, out BlockRef bref)
     {
         if (inodeNumber == FormatLimits.RootInodeNumber)
         {
-            bref = _root.Ref;
+            bref = Root.Current.Ref;
             return true;
         }
 
-        if (inodeNumber >= FormatLimits.DirectoryKeyBase
-            || !BlockTree.TryFind(_reader, _root.Content.Blockset, inodeNumber, out bref) || bref.Key != inodeNumber)
-        {
+        if (inodeNumber >= FormatLimits.DirectoryKeyBase || !Tree.TryFind(_reader, inodeNumber, out bref) || bref.Key != inodeNumber)
             return _legacy.TryGetValue(inodeNumber, out bref);
-        }
 
         if (bref.Type != BlockRefType.Inode)
             throw new Hammer2Exception(Hammer2Error.Corrupt, $"Blockref {bref} stands where inode {inodeNumber} belongs.");
@@ -73,14 +83,34 @@ internal sealed class InodeIndex
         _legacy.TryAdd(inodeNumber, bref);
     }
 
-    /// <summary>Attributes by inode number, without opening.</summary>
+    /// <summary>Attributes by inode number, without opening. The caller holds no inode lock.</summary>
     internal Hammer2Error TryGetAttributes(ulong inodeNumber, out InodeAttributes attributes)
     {
         attributes = default;
+        if (TryGetFromMemory(inodeNumber, out attributes))
+            return Hammer2Error.None;
         if (!TryFind(inodeNumber, out BlockRef bref))
             return Hammer2Error.NotFound;
         attributes = ReadAttributes(bref, inodeNumber);
         return Hammer2Error.None;
+    }
+
+    /// <summary>Attributes of an inode that is in memory. The caller holds no inode lock.</summary>
+    internal bool TryGetFromMemory(ulong inodeNumber, out InodeAttributes attributes)
+    {
+        attributes = default;
+        if (!TryPin(inodeNumber, out InodeSlot? slot))
+            return false;
+        try
+        {
+            using InodeLock held = InodeLock.Shared(slot!);
+            attributes = InodeAttributes.From(slot!);
+            return true;
+        }
+        finally
+        {
+            Unpin(slot!);
+        }
     }
 
     /// <summary>Attributes of the inode behind a reference that <see cref="TryFind"/> gave.</summary>
@@ -94,41 +124,67 @@ internal sealed class InodeIndex
     }
 
     /// <summary>A new view of an inode; give it back with <see cref="Close"/>.</summary>
+    /// <returns>NotFound also when the inode lost its last name and only its handles keep it.</returns>
     internal Hammer2Error TryOpen(ulong inodeNumber, out Inode? inode)
     {
         inode = null;
-        lock (_gate)
+        while (true)
         {
-            if (_open.TryGetValue(inodeNumber, out InodeSlot? slot))
+            int version;
+            lock (_gate)
             {
+                if (_table.TryGetValue(inodeNumber, out InodeSlot? slot))
+                {
+                    if (slot.IsRemoved)
+                        return Hammer2Error.NotFound;
+                    inode = View(slot);
+                    return Hammer2Error.None;
+                }
+
+                version = _version;
+            }
+
+            if (!TryLoad(inodeNumber, out InodeChain? chain, out bool legacy))
+                return Hammer2Error.NotFound;
+            lock (_gate)
+            {
+                // Another thread may have loaded the same inode meanwhile: then its slot is the one for all. A commit
+                // may have written it meanwhile: then what was loaded is old.
+                if (version != _version || _table.ContainsKey(inodeNumber))
+                    continue;
+                var slot = new InodeSlot(this, inodeNumber, chain!) { InIndex = !legacy, IsLegacy = legacy };
+                _table.Add(inodeNumber, slot);
                 inode = View(slot);
                 return Hammer2Error.None;
             }
         }
-
-        if (!TryLoad(inodeNumber, out InodeChain? chain))
-            return Hammer2Error.NotFound;
-        lock (_gate)
-        {
-            // Another thread may have loaded the same inode meanwhile: then its slot is the one for all.
-            if (!_open.TryGetValue(inodeNumber, out InodeSlot? slot))
-                _open.Add(inodeNumber, slot = new InodeSlot(inodeNumber, chain!));
-            inode = View(slot);
-            return Hammer2Error.None;
-        }
     }
 
-    /// <summary>Keeps the slot of an open inode from going away; give it back with <see cref="Unpin"/>.</summary>
-    /// <returns>False when nobody has the inode open.</returns>
+    /// <summary>True for an inode that lost its last name and lives on through its handles.</summary>
+    internal bool IsRemoved(ulong inodeNumber)
+    {
+        lock (_gate)
+            return _table.TryGetValue(inodeNumber, out InodeSlot? slot) && slot.IsRemoved;
+    }
+
+    /// <summary>Keeps the slot of an inode in memory from going away; give it back with <see cref="Unpin"/>.</summary>
+    /// <returns>False when the inode is on the medium as it is.</returns>
     internal bool TryPin(ulong inodeNumber, out InodeSlot? slot)
     {
         lock (_gate)
         {
-            if (!_open.TryGetValue(inodeNumber, out slot))
+            if (!_table.TryGetValue(inodeNumber, out slot))
                 return false;
             slot.Views++;
             return true;
         }
+    }
+
+    /// <summary>As <see cref="TryPin"/>, of a slot that is certainly in the table.</summary>
+    internal void Pin(InodeSlot slot)
+    {
+        lock (_gate)
+            slot.Views++;
     }
 
     /// <summary>Gives a view back; the last one lets the slot go.</summary>
@@ -140,12 +196,16 @@ internal sealed class InodeIndex
         lock (_gate)
         {
             Invariant.Check(slot.Views > 0);
-            if (--slot.Views > 0)
+            slot.Views--;
+            if (!CanLeave(slot))
                 return;
-            _open.Remove(slot.InodeNumber);
-            slot.Dispose();
+            _table.Remove(slot.InodeNumber);
         }
+
+        Reclaim(slot);
     }
+
+    private bool CanLeave(InodeSlot slot) => slot.Views == 0 && !slot.IsDirty && !ReferenceEquals(slot, Root);
 
     private static Inode View(InodeSlot slot)
     {
@@ -159,17 +219,13 @@ internal sealed class InodeIndex
             throw new Hammer2Exception(Hammer2Error.Corrupt, $"Blockref {bref} is indexed as inode {wanted} but holds inode {stored}.");
     }
 
-    private bool TryLoad(ulong inodeNumber, out InodeChain? chain)
+    private bool TryLoad(ulong inodeNumber, out InodeChain? chain, out bool legacy)
     {
         chain = null;
-        if (inodeNumber == FormatLimits.RootInodeNumber)
-        {
-            chain = _root;
-            return true;
-        }
-
+        legacy = false;
         if (!TryFind(inodeNumber, out BlockRef bref))
             return false;
+        legacy = bref.Key != inodeNumber;
         using BlockLease lease = _reader.GetMetadata(bref);
         InodeContent content = InodeContent.Decode(bref, lease.Data);
         CheckNumber(bref, content.Data.InodeNumber, inodeNumber);

@@ -1,5 +1,5 @@
 // An opened PFS: names, inode numbers and vnodes. Everything a front end does goes through here. Thread-safe.
-// Several may be open on one volume; they share its cache and nothing else.
+// Several may be open on one volume, also of one label: those share its state.
 
 using System.Text;
 using Hammer2.Engine.Blocks;
@@ -18,15 +18,11 @@ public sealed partial class PfsMount : IDisposable
     /// <summary>Inode number of the root directory of every PFS.</summary>
     public const ulong RootInodeNumber = FormatLimits.RootInodeNumber;
 
-    private readonly InodeChain _root;
-
-    internal PfsMount(Hammer2Volume volume, InodeChain root)
+    internal PfsMount(Hammer2Volume volume, PfsState state)
     {
         Volume = volume;
-        _root = root;
-        Info = SuperRoot.Describe(root);
-        Index = new InodeIndex(volume.Reader, volume.TransactionIds, root);
-        Directories = new DirectoryReader(volume.Reader, Index);
+        State = state;
+        Info = state.Describe();
     }
 
     /// <summary>The volume.</summary>
@@ -41,9 +37,11 @@ public sealed partial class PfsMount : IDisposable
     /// <summary>Number of inodes that open vnodes hold.</summary>
     public int OpenInodes => Index.OpenCount;
 
-    internal InodeIndex Index { get; }
+    internal PfsState State { get; }
 
-    internal DirectoryReader Directories { get; }
+    internal InodeIndex Index => State.Index;
+
+    internal DirectoryReader Directories => State.Directories;
 
     internal BlockReader Reader => Volume.Reader;
 
@@ -131,7 +129,7 @@ public sealed partial class PfsMount : IDisposable
 
     /// <summary>Space and inode counts, as statfs wants them.</summary>
     public PfsStatistics GetStatistics() =>
-        new(Volume.TotalBytes, Volume.FreeBytes, (long)Math.Min(_root.Ref.InodeCount, long.MaxValue));
+        new(Volume.TotalBytes, Volume.FreeBytes, (long)Math.Min(Index.Root.Current.Ref.InodeCount, long.MaxValue));
 
     /// <inheritdoc/>
     public void Dispose()

@@ -18,7 +18,7 @@ internal sealed class SuperRoot
     private const int ListChunk = 32;
     private readonly BlockReader _reader;
     private readonly TransactionIds _tids;
-    private readonly InodeContent _content;
+    private InodeChain _chain;
 
     /// <summary>Loads the super-root inode that the header points to.</summary>
     internal SuperRoot(BlockReader reader, TransactionIds tids, VolumeHeader header)
@@ -31,7 +31,36 @@ internal sealed class SuperRoot
             throw new Hammer2Exception(Hammer2Error.Corrupt, "The volume header has no super-root.");
         tids.Accept(ref bref);
         using BlockLease lease = reader.GetMetadata(bref);
-        _content = InodeContent.Decode(bref, lease.Data);
+        _chain = new InodeChain(bref, InodeContent.Decode(bref, lease.Data, new ReaderWriterLockSlim()));
+    }
+
+    /// <summary>Largest modify TID that the super-root knows (format page 10.1).</summary>
+    internal ulong ModifyTid => _chain.Ref.ModifyTid;
+
+    /// <summary>Writes the super-root with the new references of changed PFS roots; no operation is running.</summary>
+    /// <param name="changed">References of PFS roots, by their keys.</param>
+    /// <param name="flush">Where blocks go.</param>
+    /// <param name="modifyTid">Of this commit.</param>
+    /// <param name="blockset">The header's, changed in place.</param>
+    internal void Freeze(IReadOnlyList<BlockRef> changed, in TreeFlush flush, ulong modifyTid, Span<BlockRef> blockset)
+    {
+        InodeContent content = _chain.Content;
+        foreach (BlockRef root in changed)
+            content.Tree.Put(_reader, root, null);
+        content.Tree.Flush(flush);
+        BlockRef bref = _chain.Ref;
+        ArraySums.Of(content.Tree.Root.Refs).StoreIn(ref bref);
+        bref.ModifyTid = Math.Max(bref.ModifyTid, modifyTid);
+        bref.MirrorTid = flush.MirrorTid;
+        Span<byte> block = stackalloc byte[FormatLimits.InodeBytes];
+        content.Encode(block);
+        flush.Writer.WriteMetadata(ref bref, block);
+        content.Tree.MarkClean();
+        _chain = new InodeChain(bref, content);
+        int slot = 0;
+        while (blockset[slot].Type != BlockRefType.Inode || blockset[slot].Key != 0)
+            slot++;
+        blockset[slot] = bref;
     }
 
     /// <summary>Every PFS root that can be read; the others go to <paramref name="damage"/>.</summary>
@@ -42,7 +71,7 @@ internal sealed class SuperRoot
         ulong? next = 0;
         while (next is ulong begin)
         {
-            int count = BlockTree.Gather(_reader, _content.Blockset, begin, ulong.MaxValue, refs, damage, out next);
+            int count = _chain.Content.Tree.Gather(_reader, begin, ulong.MaxValue, refs, damage, out next);
             for (int i = 0; i < count; i++)
             {
                 try
@@ -69,7 +98,7 @@ internal sealed class SuperRoot
         ulong? next = hash;
         while (next is ulong begin)
         {
-            int count = BlockTree.Gather(_reader, _content.Blockset, begin, hash + FormatLimits.CollisionMask, refs, null, out next);
+            int count = _chain.Content.Tree.Gather(_reader, begin, hash + FormatLimits.CollisionMask, refs, null, out next);
             for (int i = 0; i < count; i++)
             {
                 try
@@ -113,7 +142,7 @@ internal sealed class SuperRoot
             throw new Hammer2Exception(Hammer2Error.Corrupt, $"Blockref {bref} stands where a PFS root belongs.");
         _tids.Accept(ref bref);
         using BlockLease lease = _reader.GetMetadata(bref);
-        InodeContent content = InodeContent.Decode(bref, lease.Data);
+        InodeContent content = InodeContent.Decode(bref, lease.Data, new ReaderWriterLockSlim());
         if (content.Data.InodeNumber != FormatLimits.RootInodeNumber || content.Data.Type != ObjectType.Directory)
             throw new Hammer2Exception(Hammer2Error.Corrupt, $"Blockref {bref}: a PFS root must be directory inode 1.");
         return new InodeChain(bref, content);

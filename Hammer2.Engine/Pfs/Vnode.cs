@@ -43,7 +43,7 @@ public sealed partial class Vnode : IDisposable
     {
         ThrowIfClosed();
         using InodeLock held = InodeLock.Shared(_inode);
-        return InodeAttributes.From(held.Chain.Ref, held.Chain.Content.Data);
+        return InodeAttributes.From(_inode.Slot);
     }
 
     /// <summary>Reads file data, or the bytes of a symlink target.</summary>
@@ -61,8 +61,8 @@ public sealed partial class Vnode : IDisposable
         }
 
         using InodeLock held = InodeLock.Shared(_inode);
-        _readAhead.Note(held.Chain, offset, buffer.Length);
-        return FileReader.Read(Pfs.Reader, held.Chain, offset, buffer);
+        _readAhead.Note(held.Chain.Content, offset, buffer.Length);
+        return FileReader.Read(Pfs.Reader, held.Chain.Content, _inode.Slot.Dirty, offset, buffer);
     }
 
     /// <summary>The target of a symlink as stored, without NUL.</summary>
@@ -76,7 +76,7 @@ public sealed partial class Vnode : IDisposable
         if (size > SymlinkBytesMax)
             throw new Hammer2Exception(Hammer2Error.Corrupt, $"Symlink inode {InodeNumber} claims a target of {size} bytes.");
         byte[] target = new byte[size];
-        FileReader.Read(Pfs.Reader, held.Chain, 0, target);
+        FileReader.Read(Pfs.Reader, held.Chain.Content, _inode.Slot.Dirty, 0, target);
         return target;
     }
 
@@ -86,8 +86,7 @@ public sealed partial class Vnode : IDisposable
     {
         ArgumentNullException.ThrowIfNull(batch);
         ThrowIfClosed();
-        using InodeLock held = InodeLock.Shared(_inode);
-        Pfs.Directories.List(held.Chain, position, batch);
+        Pfs.Directories.List(_inode, position, batch);
     }
 
     /// <summary>First byte at or after <paramref name="offset"/> that is stored, or null when only a hole follows.</summary>
@@ -96,7 +95,7 @@ public sealed partial class Vnode : IDisposable
         ThrowIfClosed();
         ArgumentOutOfRangeException.ThrowIfNegative(offset);
         using InodeLock held = InodeLock.Shared(_inode);
-        return FileReader.NextData(Pfs.Reader, held.Chain, offset);
+        return FileReader.NextData(Pfs.Reader, held.Chain.Content, _inode.Slot.Dirty, offset);
     }
 
     /// <summary>First byte at or after <paramref name="offset"/> that lies in a hole; the end of the file counts as one.</summary>
@@ -105,7 +104,7 @@ public sealed partial class Vnode : IDisposable
         ThrowIfClosed();
         ArgumentOutOfRangeException.ThrowIfNegative(offset);
         using InodeLock held = InodeLock.Shared(_inode);
-        return FileReader.NextHole(Pfs.Reader, held.Chain, offset);
+        return FileReader.NextHole(Pfs.Reader, held.Chain.Content, _inode.Slot.Dirty, offset);
     }
 
     /// <inheritdoc/>
@@ -119,7 +118,7 @@ public sealed partial class Vnode : IDisposable
     {
         ThrowIfClosed();
         using InodeLock held = InodeLock.Shared(_inode);
-        return Pfs.Directories.TryLookup(held.Chain, name, out inodeNumber);
+        return Pfs.Directories.TryLookup(held.Chain.Content, name, out inodeNumber);
     }
 
     private void ThrowIfClosed()

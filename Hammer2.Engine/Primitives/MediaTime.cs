@@ -17,6 +17,9 @@ public static class MediaTime
         return new DateTime(DateTime.UnixEpoch.Ticks + us * TicksPerMicrosecond, DateTimeKind.Utc);
     }
 
+    /// <summary>The time of the clock.</summary>
+    public static long Now() => FromUtc(DateTime.UtcNow);
+
     /// <summary>The media time of a UTC <see cref="DateTime"/>; fractions of a microsecond are cut off downwards.</summary>
     public static long FromUtc(DateTime utc)
     {

@@ -37,13 +37,22 @@ internal static class BlockTree
     /// <param name="next">Key to continue at, or null when the range is exhausted.</param>
     /// <returns>Number of references stored.</returns>
     internal static int Gather(
-        BlockReader reader, ReadOnlySpan<BlockRef> root, ulong begin, ulong end, Span<BlockRef> into, TreeDamage? damage, out ulong? next)
+        BlockReader reader, ReadOnlySpan<BlockRef> root, ulong begin, ulong end, Span<BlockRef> into, TreeDamage? damage, out ulong? next) =>
+        Gather(reader, root, null, begin, end, into, damage, out next);
+
+    /// <summary>As the other overload, over a tree of which changed nodes are in memory.</summary>
+    internal static int Gather(
+        BlockReader reader, TreeNode root, ulong begin, ulong end, Span<BlockRef> into, TreeDamage? damage, out ulong? next) =>
+        Gather(reader, root.Refs, root, begin, end, into, damage, out next);
+
+    private static int Gather(
+        BlockReader reader, ReadOnlySpan<BlockRef> root, TreeNode? changed, ulong begin, ulong end, Span<BlockRef> into, TreeDamage? damage, out ulong? next)
     {
         Walk walk = t_walk ?? new Walk();
         t_walk = null;
         try
         {
-            return walk.Run(reader, root, begin, end, into, damage, out next);
+            return walk.Run(reader, root, changed, begin, end, into, damage, out next);
         }
         finally
         {
@@ -55,6 +64,7 @@ internal static class BlockTree
     private struct Frame
     {
         internal BlockLease Lease;
+        internal TreeNode? Changed;
         internal ulong DataOff;
         internal ulong Low;
         internal ulong High;
@@ -67,7 +77,7 @@ internal static class BlockTree
         private int _depth;
 
         internal int Run(
-            BlockReader reader, ReadOnlySpan<BlockRef> root, ulong begin, ulong end, Span<BlockRef> into, TreeDamage? damage, out ulong? next)
+            BlockReader reader, ReadOnlySpan<BlockRef> root, TreeNode? changed, ulong begin, ulong end, Span<BlockRef> into, TreeDamage? damage, out ulong? next)
         {
             int count = 0;
             next = null;
@@ -90,7 +100,8 @@ internal static class BlockTree
                 ref readonly BlockRef bref = ref refs[index];
                 if (bref.IsNode)
                 {
-                    Push(reader, bref, Math.Max(low, bref.Key), Math.Min(high, bref.LastKey), begin, damage);
+                    TreeNode? child = (atRoot ? changed : _frames[_depth - 1].Changed)?.ChildAt(index);
+                    Push(reader, bref, child, Math.Max(low, bref.Key), Math.Min(high, bref.LastKey), begin, damage);
                 }
                 else if (bref.Key >= low)
                 {
@@ -111,17 +122,19 @@ internal static class BlockTree
                 Pop();
         }
 
-        private static ReadOnlySpan<BlockRef> Top(in Frame frame) => MemoryMarshal.Cast<byte, BlockRef>(frame.Lease.Data);
+        private static ReadOnlySpan<BlockRef> Top(in Frame frame) =>
+            frame.Changed is TreeNode node ? node.Refs : MemoryMarshal.Cast<byte, BlockRef>(frame.Lease.Data);
 
-        private void Push(BlockReader reader, in BlockRef bref, ulong low, ulong high, ulong begin, TreeDamage? damage)
+        private void Push(BlockReader reader, in BlockRef bref, TreeNode? changed, ulong low, ulong high, ulong begin, TreeDamage? damage)
         {
             if (low > high || high < begin)
                 return;
-            BlockLease lease;
+            BlockLease lease = default;
             try
             {
-                CheckPath(bref);
-                lease = reader.GetMetadata(bref);
+                CheckPath(bref, changed is not null);
+                if (changed is null)
+                    lease = reader.GetMetadata(bref);
             }
             catch (Hammer2Exception e) when (damage is not null)
             {
@@ -131,19 +144,20 @@ internal static class BlockTree
 
             ref Frame frame = ref _frames[_depth++];
             frame.Lease = lease;
-            frame.DataOff = bref.DataOff;
+            frame.Changed = changed;
+            frame.DataOff = changed is null ? bref.DataOff : 0;
             frame.Low = low;
             frame.High = high;
             frame.Index = NodeArray.FirstReaching(Top(frame), Math.Max(begin, low));
         }
 
-        private void CheckPath(in BlockRef bref)
+        private void CheckPath(in BlockRef bref, bool changed)
         {
             if (bref.Type != BlockRefType.Indirect)
                 throw new Hammer2Exception(Hammer2Error.Corrupt, $"Blockref {bref} belongs to the freemap and stands in the topology.");
             if (_depth == DepthMax)
                 throw new Hammer2Exception(Hammer2Error.Corrupt, $"Blockref {bref}: more than {DepthMax} levels of indirect blocks.");
-            for (int i = 0; i < _depth; i++)
+            for (int i = 0; i < _depth && !changed; i++)
             {
                 if (_frames[i].DataOff == bref.DataOff)
                     throw new Hammer2Exception(Hammer2Error.Corrupt, $"Blockref {bref} points back to a block above itself.");
@@ -152,9 +166,11 @@ internal static class BlockTree
 
         private void Pop()
         {
-            _depth--;
-            _frames[_depth].Lease.Dispose();
-            _frames[_depth].Lease = default;
+            ref Frame frame = ref _frames[--_depth];
+            if (frame.Changed is null)
+                frame.Lease.Dispose();
+            frame.Lease = default;
+            frame.Changed = null;
         }
     }
 }

@@ -1,32 +1,56 @@
-// Transaction ids as loaded from the medium (format page 10.1). A reference whose mirror TID is ahead of the header
-// that led to it, or whose modify TID leaves no room to count on, would break the order of every later flush:
-// it is complained about and overridden when it is loaded (R2). The medium is not changed by that.
+// The volume's transaction counters (format page 10.1), and the guard that keeps loaded references inside them. A
+// reference whose mirror TID is ahead of the commit to come, or whose modify TID leaves no room to count on, would
+// break the order of every later flush: it is complained about and overridden when it is loaded (R2).
 
 using Hammer2.Engine.Format;
+using Hammer2.Engine.Primitives;
 using Microsoft.Extensions.Logging;
 
 namespace Hammer2.Engine.Transactions;
 
-/// <summary>The volume's transaction counters, and the guard that keeps loaded references inside them.</summary>
+/// <summary>The transaction ids of one volume. Thread-safe.</summary>
 internal sealed class TransactionIds(ulong mirrorTid, ILogger logger)
 {
-    /// <summary>Modify TIDs at or above this are absurd: no volume ever counted so far.</summary>
+    /// <summary>Ids at or above this are absurd: no volume ever counted so far.</summary>
     internal const ulong ModifyTidMax = 1UL << 62;
 
     private const int ComplaintsMax = 16;
     private int _overridden;
+    private ulong _mirrorTid = mirrorTid;
+    private ulong _modifyTid;
+    private bool _writing;
 
-    /// <summary>Mirror TID of the header in use: no committed block is newer.</summary>
-    internal ulong MirrorTid { get; } = mirrorTid;
+    /// <summary>Mirror TID of the newest frozen commit; of the header in use while nothing is changed.</summary>
+    internal ulong MirrorTid => Volatile.Read(ref _mirrorTid);
+
+    /// <summary>Mirror TID of everything that changes now: that of the commit to come.</summary>
+    internal ulong OpenTid => MirrorTid + 1;
 
     /// <summary>How many references were overridden.</summary>
     internal int Overridden => Volatile.Read(ref _overridden);
+
+    /// <summary>Prepares for changes: modify TIDs go on from the largest that the super-root knows.</summary>
+    /// <exception cref="Hammer2Exception"><c>Corrupt</c>: the header's mirror TID leaves nothing to count on.</exception>
+    internal void BeginWriting(ulong modifyTid)
+    {
+        if (MirrorTid >= ModifyTidMax)
+            throw new Hammer2Exception(Hammer2Error.Corrupt, $"The header's transaction id 0x{MirrorTid:x} leaves no room to write; run fsck.");
+        _modifyTid = Math.Max(_modifyTid, modifyTid);
+        _writing = true;
+    }
+
+    /// <summary>A modify TID that no change had before.</summary>
+    internal ulong NextModifyTid() => Interlocked.Increment(ref _modifyTid);
+
+    /// <summary>A commit is frozen: what changes from now on belongs to the next one.</summary>
+    internal void Advance() => Volatile.Write(ref _mirrorTid, _mirrorTid + 1);
 
     /// <summary>Brings the ids of a loaded reference back into range.</summary>
     /// <param name="bref">A private copy of the reference.</param>
     internal void Accept(ref BlockRef bref)
     {
-        bool mirror = bref.MirrorTid > MirrorTid;
+        ulong limit = MirrorTid + (_writing ? 1UL : 0);
+        bool mirror = bref.MirrorTid > limit;
         bool modify = bref.ModifyTid >= ModifyTidMax;
         if (!mirror && !modify)
             return;
@@ -39,7 +63,7 @@ internal sealed class TransactionIds(ulong mirrorTid, ILogger logger)
         }
 
         if (mirror)
-            bref.MirrorTid = MirrorTid;
+            bref.MirrorTid = limit;
         if (modify)
             bref.ModifyTid = 0;
     }

@@ -1,5 +1,6 @@
 // An opened HAMMER2 filesystem: its volumes, cache and PFSs. The root object of the library. Opened for reading
-// it never writes: the devices below are opened without the right to. Thread-safe; dispose it after its vnodes.
+// it never writes: the devices below are opened without the right to. Opened for writing it commits when asked, at
+// intervals and when it is disposed. Thread-safe; dispose it after its vnodes.
 
 using System.Text;
 using Hammer2.Engine.Blocks;
@@ -26,6 +27,7 @@ public sealed class Hammer2Volume : IDisposable
     private readonly ILogger _logger;
     private readonly SuperRoot _superRoot;
     private readonly string? _label;
+    private readonly List<PfsState> _states = [];
     private int _disposed;
 
     private Hammer2Volume(VolumeSet volumes, VolumeOptions options, string? label)
@@ -34,23 +36,32 @@ public sealed class Hammer2Volume : IDisposable
         _label = label;
         _logger = options.Logger ?? NullLogger.Instance;
         TransactionIds = new TransactionIds(volumes.Header.MirrorTid, _logger);
-        Reader = new BlockReader(volumes, new BlockCache(options.CacheBytesMax));
+        var cache = new BlockCache(options.CacheBytesMax);
+        DeviceBuffer? buffer = options.Writable ? new DeviceBuffer(volumes, VolumeWriter.BufferBytes(options), cache) : null;
+        Reader = new BlockReader(volumes, cache, buffer);
         ReadAhead = new ReadAheadPool(Reader, options.ReadAheadBlocksMax);
         foreach (string warning in volumes.Warnings)
             _logger.LogWarning("{Warning}", warning);
         try
         {
             _superRoot = new SuperRoot(Reader, TransactionIds, volumes.Header);
+            if (buffer is null)
+                return;
+            Writer = new VolumeWriter(volumes, Reader, buffer, _superRoot, TransactionIds, options, _logger);
+            Recovery.Run(Reader, volumes.Header, Writer.Freemap, _logger);
+            Writer.Committer.Start(options.CommitInterval);
         }
         catch
         {
+            Writer?.Dispose();
+            buffer?.Dispose();
             Reader.Dispose();
             throw;
         }
     }
 
     /// <summary>The header in use: the newest valid copy of the root volume.</summary>
-    public VolumeHeader Header => _volumes.Header;
+    public VolumeHeader Header => Writer?.Committer.Header ?? _volumes.Header;
 
     /// <summary>The volumes with all their header copies.</summary>
     public IReadOnlyList<VolumeMember> Members => _volumes.Members;
@@ -65,7 +76,7 @@ public sealed class Hammer2Volume : IDisposable
     public long TotalBytes => (long)Math.Min(Header.AllocatorSize, long.MaxValue);
 
     /// <summary>Free bytes (statfs), never more than <see cref="TotalBytes"/>.</summary>
-    public long FreeBytes => (long)Math.Min(Header.AllocatorFree, (ulong)TotalBytes);
+    public long FreeBytes => Math.Min(Writer?.Freemap.FreeBytes ?? (long)Math.Min(Header.AllocatorFree, long.MaxValue), TotalBytes);
 
     /// <summary>Counters of the block cache.</summary>
     public CacheStatistics CacheStatistics => Reader.CacheStatistics;
@@ -74,14 +85,20 @@ public sealed class Hammer2Volume : IDisposable
     public int OverriddenTransactionIds => TransactionIds.Overridden;
 
     /// <summary>True while changes are accepted: opened writable, and no write failed since.</summary>
-    public bool IsWritable { get; }
+    public bool IsWritable => Writer is not null && Writer.Committer.Failure is null;
 
     /// <summary>Why changes are no longer accepted, when a write failed; null otherwise.</summary>
-    public Hammer2Exception? Failure { get; }
+    public Hammer2Exception? Failure => Writer?.Committer.Failure;
+
+    /// <summary>Commits that reached the medium since opening.</summary>
+    public long Commits => Writer?.Committer.Commits ?? 0;
 
     internal BlockReader Reader { get; }
 
     internal TransactionIds TransactionIds { get; }
+
+    /// <summary>The writing half; null when the volume is open for reading only.</summary>
+    internal VolumeWriter? Writer { get; }
 
     internal ReadAheadPool ReadAhead { get; }
 
@@ -100,7 +117,7 @@ public sealed class Hammer2Volume : IDisposable
         try
         {
             foreach (string path in spec.Paths)
-                devices.Add(DeviceOpener.Open(path, options.Partition));
+                devices.Add(DeviceOpener.Open(path, options.Partition, options.Writable));
             return Open(devices, options, spec.Label);
         }
         catch
@@ -141,25 +158,62 @@ public sealed class Hammer2Volume : IDisposable
     {
         ThrowIfClosed();
         label ??= _label ?? DefaultLabel();
-        InodeChain? root = _superRoot.Find(Encoding.UTF8.GetBytes(label));
-        if (root is not null)
-            return new PfsMount(this, root);
+        if (FindState(Encoding.UTF8.GetBytes(label)) is PfsState state)
+            return new PfsMount(this, state);
         string existing = string.Join(", ", ListPfs().Select(p => p.Label));
         throw new Hammer2Exception(Hammer2Error.NoSuchPfs, $"There is no PFS '{label}' here; choose one of: {existing}.");
     }
 
     /// <summary>Makes everything durable that was changed so far in any PFS of the volume.</summary>
     /// <exception cref="Hammer2Exception">It could not be done; nothing is lost from memory, the volume takes no more changes.</exception>
-    public void Sync() => ThrowIfClosed();
+    public void Sync()
+    {
+        ThrowIfClosed();
+        Writer?.Committer.Commit();
+    }
+
+    /// <summary>Looks whether another system has changed the volume meanwhile; for use after the machine slept.</summary>
+    /// <returns>False when it has: then nothing is written any more, see <see cref="Failure"/>.</returns>
+    public bool CheckMedium()
+    {
+        ThrowIfClosed();
+        return Writer is null || Writer.Committer.CheckMedium();
+    }
 
     /// <inheritdoc/>
     public void Dispose()
     {
         if (Interlocked.Exchange(ref _disposed, 1) != 0)
             return;
-        ReadAhead.Drain();
-        Reader.Dispose();
-        _volumes.Dispose();
+        try
+        {
+            if (IsWritable)
+                Writer!.Committer.Commit();
+        }
+        finally
+        {
+            ReadAhead.Drain();
+            Writer?.Dispose();
+            Reader.Dispose();
+            _volumes.Dispose();
+        }
+    }
+
+    private PfsState? FindState(byte[] label)
+    {
+        lock (_states)
+        {
+            PfsState? state = _states.Find(s => s.Label.AsSpan().SequenceEqual(label));
+            if (state is not null)
+                return state;
+            InodeChain? root = _superRoot.Find(label);
+            if (root is null)
+                return null;
+            state = new PfsState(this, root);
+            _states.Add(state);
+            Writer?.Add(state);
+            return state;
+        }
     }
 
     internal void ThrowIfClosed()

@@ -100,6 +100,9 @@ public sealed record VolumeOptions
     /// <summary>Changes are committed at least so often; <see cref="TimeSpan.Zero"/> = only when asked, and at the dirty limit.</summary>
     public TimeSpan CommitInterval { get; init; } = TimeSpan.FromSeconds(5);
 
+    /// <summary>Store equal blocks once while writing (format page 16).</summary>
+    public bool LiveDedup { get; init; } = true;
+
     /// <summary>Where warnings go; null = nowhere.</summary>
     public Microsoft.Extensions.Logging.ILogger? Logger { get; init; }
 }

@@ -1,0 +1,122 @@
+// The side of operations: entering the gate with a promise of space for the worst that the operation may need. When
+// the promise cannot be given, a commit may turn generous claims into exact blocks, and bulkfree may find space that
+// nothing refers to any more; only when both did not help is the volume full.
+
+using Hammer2.Engine.Blocks;
+using Hammer2.Engine.Format;
+using Hammer2.Engine.Freemap;
+using Hammer2.Engine.Primitives;
+
+namespace Hammer2.Engine.Transactions;
+
+internal sealed partial class Committer
+{
+    [ThreadStatic]
+    private static SpaceLedger? t_ledger;
+
+    /// <summary>What looks for space that nothing refers to any more; true when it found some. May be null.</summary>
+    internal Func<bool>? FindSpace { get; set; }
+
+    /// <summary>Begins an operation.</summary>
+    /// <param name="worst">The most that it may need.</param>
+    /// <param name="level">How far it may dig into the reserve.</param>
+    /// <param name="operation">To be disposed at its end; undefined when refused.</param>
+    /// <returns>ReadOnly, NoSpace, or None.</returns>
+    internal Hammer2Error TryBegin(in SpaceClaim worst, ClaimLevel level, out Operation operation)
+    {
+        operation = default;
+        Budget.WaitForRoom();
+        LookAtMedium();
+        for (int attempt = 0; ; attempt++)
+        {
+            _gate.EnterReadLock();
+            if (Failure is not null)
+            {
+                _gate.ExitReadLock();
+                return Hammer2Error.ReadOnly;
+            }
+
+            bool promised = false;
+            try
+            {
+                promised = _freemap.TryClaim(worst, level);
+            }
+            finally
+            {
+                if (!promised)
+                    _gate.ExitReadLock();
+            }
+
+            if (promised)
+            {
+                SpaceLedger ledger = t_ledger ??= new SpaceLedger();
+                ledger.Clear();
+                operation = new Operation(this, ledger, worst);
+                return Hammer2Error.None;
+            }
+
+            if (attempt == 0)
+                CommitForSpace();
+            else if (attempt > 1 || FindSpace is null || !FindSpace())
+                return Hammer2Error.NoSpace;
+        }
+    }
+
+    /// <summary>Ends an operation: its claim becomes what it really made dirty.</summary>
+    internal void End(SpaceLedger ledger, in SpaceClaim worst)
+    {
+        var metadata = new SpaceClaim();
+        var used = new SpaceClaim();
+        long bytes = 0;
+        for (int radix = FormatLimits.AllocationRadixMin; radix <= FormatLimits.AllocationRadixMax; radix++)
+        {
+            int count = ledger.Count(radix);
+            metadata.AddBlocks(radix, count);
+            used.AddBlocks(radix, ledger.DataCount(radix));
+            bytes += (long)count << radix;
+        }
+
+        used.Add(metadata);
+        _freemap.Exchange(worst, used);
+        if (bytes > 0)
+        {
+            Budget.Add(bytes);
+            lock (_state)
+            {
+                _metadataClaim.Add(metadata);
+                _metadataBytes += bytes;
+            }
+        }
+
+        _gate.ExitReadLock();
+        if (Budget.WantsWriteOut)
+            Wake();
+    }
+
+    /// <summary>Runs something while no operation runs; for rare maintenance.</summary>
+    internal void RunExclusive(Action action)
+    {
+        _gate.EnterWriteLock();
+        try
+        {
+            action();
+        }
+        finally
+        {
+            _gate.ExitWriteLock();
+        }
+    }
+
+    private void CommitForSpace()
+    {
+        try
+        {
+            Commit();
+        }
+        catch (Hammer2Exception)
+        {
+            // The volume is latched with this failure; the next look at it answers the operation.
+            return;
+        }
+    }
+}

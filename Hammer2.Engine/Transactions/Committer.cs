@@ -1,0 +1,186 @@
+// Commits: everything that changed becomes durable at once, or not at all. Data is written out while operations go on;
+// then the gate is closed for the short freeze, in which topology and freemap are written and the next header is made;
+// then the gate opens, and barrier, header, barrier follow in this order. Those who ask for a commit while one is
+// running share the next one. After a failure nothing is written any more and no change is accepted, but what is in
+// memory stays readable. Locks: commit gate, then everything else.
+
+using Hammer2.Engine.Blocks;
+using Hammer2.Engine.Buffers;
+using Hammer2.Engine.Devices;
+using Hammer2.Engine.Format;
+using Hammer2.Engine.Freemap;
+using Hammer2.Engine.Primitives;
+using Hammer2.Engine.Topology;
+using Microsoft.Extensions.Logging;
+
+namespace Hammer2.Engine.Transactions;
+
+/// <summary>The commit machinery of one writable volume.</summary>
+internal sealed partial class Committer
+{
+    private readonly VolumeSet _volumes;
+    private readonly DeviceBuffer _buffer;
+    private readonly BlockWriter _writer;
+    private readonly FreemapAllocator _freemap;
+    private readonly TransactionIds _tids;
+    private readonly ILogger _logger;
+    private readonly VolumeHeaderWriter _headers;
+    private readonly ReaderWriterLockSlim _gate = new(LockRecursionPolicy.NoRecursion);
+    private readonly object _state = new();
+    private ICommitSource? _source;
+    private Hammer2Exception? _failure;
+    private bool _running;
+    private long _frozen;
+    private long _completed;
+
+    /// <summary>Claims of metadata that the next freeze turns into blocks; guarded by the state lock.</summary>
+    private SpaceClaim _metadataClaim;
+    private long _metadataBytes;
+
+    internal Committer(
+        VolumeSet volumes, DeviceBuffer buffer, BlockWriter writer, FreemapAllocator freemap, TransactionIds tids, DirtyBudget budget, ILogger logger)
+    {
+        _volumes = volumes;
+        _buffer = buffer;
+        _writer = writer;
+        _freemap = freemap;
+        _tids = tids;
+        _logger = logger;
+        Budget = budget;
+        _headers = new VolumeHeaderWriter(volumes);
+        _lastLook = DateTime.UtcNow;
+    }
+
+    /// <summary>Memory that waits to be written.</summary>
+    internal DirtyBudget Budget { get; }
+
+    /// <summary>Why no change is accepted any more, or null.</summary>
+    internal Hammer2Exception? Failure => Volatile.Read(ref _failure);
+
+    /// <summary>The header of the newest commit.</summary>
+    internal VolumeHeader Header => _headers.Current;
+
+    /// <summary>Commits that reached the medium.</summary>
+    internal long Commits => Interlocked.Read(ref _commits);
+
+    private long _commits;
+
+    internal void Attach(ICommitSource source) => _source = source;
+
+    /// <summary>Makes everything durable that was changed before the call.</summary>
+    /// <exception cref="Hammer2Exception">It is not durable; the volume is latched.</exception>
+    internal void Commit()
+    {
+        long wanted;
+        lock (_state)
+            wanted = _frozen + 1;
+        while (true)
+        {
+            lock (_state)
+            {
+                while (_running && _completed < wanted && _failure is null)
+                    Monitor.Wait(_state);
+                if (_completed >= wanted)
+                    return;
+                ThrowIfFailed();
+                _running = true;
+            }
+
+            RunOne();
+        }
+    }
+
+    /// <summary>Refuses all further changes because of a failure; the first one counts.</summary>
+    internal void Latch(Hammer2Exception failure)
+    {
+        if (Interlocked.CompareExchange(ref _failure, failure, null) is not null)
+            return;
+        _logger.LogError("The volume is read-only from now on: {Message}", failure.Message);
+        Budget.Open();
+        lock (_state)
+            Monitor.PulseAll(_state);
+    }
+
+    internal void ThrowIfFailed()
+    {
+        if (Failure is Hammer2Exception failure)
+            throw new Hammer2Exception(failure.Error, $"The volume takes no more changes since an earlier failure: {failure.Message}", failure);
+    }
+
+    private void RunOne()
+    {
+        try
+        {
+            ThrowIfFailed();
+            LookAtMedium();
+            _source!.WriteOut();
+            VolumeHeader? header = Freeze(out long number);
+            if (header is not null)
+            {
+                _buffer.Flush();
+                lock (_look)
+                    _headers.Write(header);
+                Interlocked.Increment(ref _commits);
+                _lastLook = DateTime.UtcNow;
+            }
+
+            lock (_state)
+                _completed = number;
+        }
+        catch (Exception e)
+        {
+            Latch(e as Hammer2Exception ?? new Hammer2Exception(Hammer2Error.Io, $"A commit failed: {e.Message}", e));
+            throw;
+        }
+        finally
+        {
+            lock (_state)
+            {
+                _running = false;
+                Monitor.PulseAll(_state);
+            }
+        }
+    }
+
+    // The short end: no operation runs. Returns the header to write, or null when nothing changed.
+    private VolumeHeader? Freeze(out long number)
+    {
+        _gate.EnterWriteLock();
+        try
+        {
+            lock (_state)
+                number = ++_frozen;
+            ThrowIfFailed();
+            if (!_source!.HasChanges && !_freemap.IsDirty)
+                return null;
+            ulong mirrorTid = _tids.OpenTid;
+            VolumeHeaderBuilder header = _headers.Next();
+            if (_source.HasChanges)
+                _source.Freeze(new TreeFlush(_writer, mirrorTid, _tids.Accept), header.SuperRoot);
+            ReleaseMetadata();
+            _freemap.Freeze(mirrorTid, _tids.NextModifyTid(), WriteFreemap, header.Freemap);
+            header.AllocatorFree = (ulong)_freemap.FreeBytes;
+            header.MirrorTid = mirrorTid;
+            header.FreemapTid = mirrorTid;
+            _tids.Advance();
+            return header.ToHeader();
+        }
+        finally
+        {
+            _gate.ExitWriteLock();
+        }
+    }
+
+    private void WriteFreemap(long address, ReadOnlyMemory<byte> block) => _buffer.Write(address, block.Span);
+
+    private void ReleaseMetadata()
+    {
+        lock (_state)
+        {
+            _freemap.Release(_metadataClaim);
+            _metadataClaim = default;
+            Budget.Remove(_metadataBytes);
+            _metadataBytes = 0;
+        }
+    }
+}

@@ -1,0 +1,113 @@
+// What a writable volume has beyond a readable one: buffers, allocator, block writer and the commit machinery, wired
+// together; and what a commit writes: the changed PFSs, then the super-root that holds them. Dispose commits nothing.
+
+using Hammer2.Engine.Blocks;
+using Hammer2.Engine.Buffers;
+using Hammer2.Engine.Devices;
+using Hammer2.Engine.Files;
+using Hammer2.Engine.Format;
+using Hammer2.Engine.Freemap;
+using Hammer2.Engine.Inodes;
+using Hammer2.Engine.Pfs;
+using Hammer2.Engine.Topology;
+using Hammer2.Engine.Transactions;
+using Microsoft.Extensions.Logging;
+
+namespace Hammer2.Engine.Volumes;
+
+/// <summary>The writing half of a volume.</summary>
+internal sealed class VolumeWriter : ICommitSource, IDisposable
+{
+    private const long FreemapBytesMax = 16 << 20;
+    private const long DeviceBufferBytesMin = 2 << 20;
+    private const long DeviceBufferBytesMax = 64 << 20;
+    private readonly TransactionIds _tids;
+    private readonly SuperRoot _superRoot;
+    private readonly DeviceBuffer _buffer;
+    private readonly object _gate = new();
+    private readonly List<PfsState> _mounted = [];
+
+    internal VolumeWriter(
+        VolumeSet volumes, BlockReader reader, DeviceBuffer buffer, SuperRoot superRoot, TransactionIds tids, VolumeOptions options, ILogger logger)
+    {
+        _tids = tids;
+        _superRoot = superRoot;
+        _buffer = buffer;
+        var budget = new DirtyBudget(Math.Max(options.DirtyBytesMax, 1 << 20));
+        tids.BeginWriting(superRoot.ModifyTid);
+        Freemap = new FreemapAllocator(reader, volumes.Header, logger, FreemapBytesMax);
+        Blocks = new BlockWriter(reader, buffer, Freemap, options.LiveDedup ? new DedupTable() : null);
+        Pool = new DirtyBlockPool(budget);
+        Data = new DataWriteOut(reader, Blocks, Freemap, tids, Pool);
+        Committer = new Committer(volumes, buffer, Blocks, Freemap, tids, budget, logger);
+        Committer.Attach(this);
+        Committer.MediumChanged = reader.Cache.Clear;
+    }
+
+    internal FreemapAllocator Freemap { get; }
+
+    internal BlockWriter Blocks { get; }
+
+    internal DirtyBlockPool Pool { get; }
+
+    internal DataWriteOut Data { get; }
+
+    internal Committer Committer { get; }
+
+    /// <summary>Mirror TID of what changes now.</summary>
+    internal ulong OpenTid => _tids.OpenTid;
+
+    /// <summary>A fresh modify TID.</summary>
+    internal ulong NextModifyTid() => _tids.NextModifyTid();
+
+    /// <summary>Bytes of the device buffer for a budget of dirty data.</summary>
+    internal static long BufferBytes(VolumeOptions options) =>
+        Math.Clamp(options.DirtyBytesMax / 4, DeviceBufferBytesMin, DeviceBufferBytesMax);
+
+    /// <summary>Makes a PFS part of every commit.</summary>
+    internal void Add(PfsState pfs)
+    {
+        lock (_gate)
+            _mounted.Add(pfs);
+    }
+
+    /// <inheritdoc/>
+    public bool HasChanges
+    {
+        get
+        {
+            if (Data.HasWork)
+                return true;
+            lock (_gate)
+                return _mounted.Exists(p => p.Index.HasChanges);
+        }
+    }
+
+    /// <inheritdoc/>
+    public void WriteOut() => Data.Run();
+
+    /// <inheritdoc/>
+    public void Freeze(in TreeFlush flush, Span<BlockRef> superRoot)
+    {
+        Data.Run();
+        PfsState[] mounted;
+        lock (_gate)
+            mounted = [.. _mounted];
+        var changed = new List<BlockRef>();
+        foreach (PfsState pfs in mounted)
+        {
+            if (pfs.Index.HasChanges)
+                changed.Add(pfs.Index.Freeze(flush, _tids.NextModifyTid));
+        }
+
+        _superRoot.Freeze(changed, flush, _tids.NextModifyTid(), superRoot);
+    }
+
+    public void Dispose()
+    {
+        Committer.Dispose();
+        Blocks.Dispose();
+        _buffer.Dispose();
+        Pool.Dispose();
+    }
+}
