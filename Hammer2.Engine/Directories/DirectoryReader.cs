@@ -185,8 +185,12 @@ internal sealed class DirectoryReader(BlockReader reader, InodeIndex index)
         bool missing = false;
         foreach (ref readonly DirectoryRecord record in batch.Records)
             missing |= record.Error == Hammer2Error.NotFound;
-        if (!missing)
-            return;
+        if (missing)
+            DropGone(directory, batch);
+    }
+
+    private void DropGone(Inode directory, DirectoryBatch batch)
+    {
         using InodeLock held = InodeLock.Shared(directory);
         MutableTree tree = held.Chain.Content.Tree;
         batch.RemoveWhere(r => r.Error == Hammer2Error.NotFound && r.Position > DotDotPosition

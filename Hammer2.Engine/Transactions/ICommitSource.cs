@@ -1,4 +1,5 @@
-// What a commit asks of the rooms below: whoever holds changed inodes. Declared here so that Transactions knows no inode.
+// What a commit asks of the rooms below: whoever holds changed inodes. Declared here so that Transactions knows no
+// inode; implemented by the writing half of a volume.
 
 using Hammer2.Engine.Format;
 using Hammer2.Engine.Topology;
