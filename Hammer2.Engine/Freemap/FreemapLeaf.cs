@@ -97,7 +97,9 @@ internal sealed class FreemapLeaf
         var leaf = new FreemapLeaf(zone, first, end) { CreationAvail = (ulong)(end - first) * FreemapGeometry.SegmentBytes };
         for (int i = 0; i < FreemapGeometry.SegmentsPerZone; i++)
         {
-            if (!leaf.IsUsable(i))
+            if (leaf.IsUsable(i))
+                leaf.Records[i].Avail = FreemapGeometry.SegmentBytes;
+            else
                 SetStatic(ref leaf.Records[i]);
         }
 
