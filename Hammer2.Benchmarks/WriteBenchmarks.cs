@@ -1,6 +1,7 @@
 // The bottom of the write path against what bounds it: the codec times cores for compressible data, memory copy and the check
 // for the rest. The ratios count, not the times: everything runs in one process on one machine.
 
+using System.Diagnostics.CodeAnalysis;
 using BenchmarkDotNet.Attributes;
 using Hammer2.Engine.Blocks;
 using Hammer2.Engine.Buffers;
@@ -12,6 +13,7 @@ namespace Hammer2.Benchmarks;
 
 /// <summary>8 MiB of file data, and small blocks, through writer and buffer to memory or to a file.</summary>
 [MemoryDiagnoser]
+[SuppressMessage("Design", "CA1001", Justification = "Whoever runs benchmarks calls the cleanup.")]
 public unsafe class WriteBenchmarks
 {
     private const int BlockBytes = FormatLimits.LogicalBlockBytes;
@@ -44,11 +46,7 @@ public unsafe class WriteBenchmarks
         random.NextBytes(_random.Span);
         foreach (ref byte b in _text.Span)
             b = (byte)('a' + (int)(26 * random.NextDouble() * random.NextDouble() * random.NextDouble()) * (random.Next(4) == 0 ? 1 : 0));
-        _path = BenchmarkImages.Unpack("bigfile");
-        IBlockDevice device = FileBlockDevice.Open(_path, writable: true);
-        if (!File)
-            device = InMemory(device);
-        _volumes = VolumeSet.Open([device]);
+        _volumes = VolumeSet.Open([Blank()]);
         var cache = new BlockCache(16 << 20);
         _buffer = new DeviceBuffer(_volumes, 64 << 20, cache);
         _reader = new BlockReader(_volumes, cache, _buffer);
@@ -66,7 +64,8 @@ public unsafe class WriteBenchmarks
         _text.Dispose();
         _random.Dispose();
         _copy.Dispose();
-        System.IO.File.Delete(_path!);
+        if (_path is not null)
+            System.IO.File.Delete(_path);
     }
 
     /// <summary>One bound: 8 MiB copied.</summary>
@@ -116,21 +115,27 @@ public unsafe class WriteBenchmarks
         }
     }
 
-    private static MemoryBlockDevice InMemory(IBlockDevice image)
+    // A volume that has nothing but a header, as a temporary file or in memory.
+    private IBlockDevice Blank()
     {
-        var memory = new MemoryBlockDevice(image.Length);
-        byte[] header = new byte[FormatLimits.VolumeHeaderBytes];
-        for (long at = 0; at < image.Length; at += FormatLimits.VolumeHeaderSpacing)
+        using FileBlockDevice image = FileBlockDevice.Open(BenchmarkImages.Unpack("bigfile"));
+        IBlockDevice device = new MemoryBlockDevice(image.Length);
+        if (File)
         {
-            image.Read(at, header);
-            memory.Write(at, header);
+            _path = Path.Combine(Path.GetTempPath(), $"hammer2-bench-write-{Environment.ProcessId}.img");
+            using (FileStream file = System.IO.File.Create(_path))
+                file.SetLength(image.Length);
+            device = FileBlockDevice.Open(_path, writable: true);
         }
+
+        byte[] header = new byte[FormatLimits.VolumeHeaderBytes];
+        image.Read(0, header);
+        device.Write(0, header);
 
         // Pages come into being when they are first written; that is not what is measured.
         for (long at = Area; at < Area + AreaBytes + (16 << 20); at += BlockBytes)
-            memory.Write(at, header);
-        image.Dispose();
-        return memory;
+            device.Write(at, header);
+        return device;
     }
 
     private void Write(NativeBlock source, CompressionMethod method)
