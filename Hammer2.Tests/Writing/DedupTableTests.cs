@@ -1,4 +1,5 @@
-// The table of live dedup: bounded, proposing only blocks of the same shape, and never one that was forgotten.
+// The table of live dedup: bounded, proposing only blocks of the same shape, and never one that was forgotten. What the
+// writer does with its proposals is in LiveDedupTests.
 
 using Hammer2.Engine.Blocks;
 using Hammer2.Engine.Format;
