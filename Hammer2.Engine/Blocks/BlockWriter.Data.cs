@@ -10,6 +10,8 @@ namespace Hammer2.Engine.Blocks;
 
 internal sealed partial class BlockWriter
 {
+    // More at once would only take more memory: each of them keeps all cores busy.
+    private const int CallersMax = 4;
     private readonly int _workers;
     private readonly SemaphoreSlim _callers;
     private readonly Stack<EncodeBatch> _freeBatches = new();

@@ -33,7 +33,7 @@ internal sealed partial class BlockWriter : IDisposable
         _allocator = allocator;
         _dedup = dedup;
         _workers = workers > 0 ? workers : Environment.ProcessorCount;
-        _callers = new SemaphoreSlim(_workers + 1);
+        _callers = new SemaphoreSlim(CallersMax);
     }
 
     /// <summary>Who gives addresses.</summary>

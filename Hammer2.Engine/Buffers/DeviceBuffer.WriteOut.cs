@@ -43,13 +43,15 @@ internal sealed partial class DeviceBuffer
             foreach (VolumeMember member in _volumes.Members)
                 member.Device.Flush();
         }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        catch (Exception e) when (IsOfDevice(e))
         {
             throw Remember(e);
         }
 
         ThrowIfFailed();
     }
+
+    private static bool IsOfDevice(Exception e) => e is IOException or UnauthorizedAccessException or ObjectDisposedException;
 
     private void ThrowIfFailed()
     {
@@ -82,6 +84,10 @@ internal sealed partial class DeviceBuffer
                 at = TakeBatch(at);
                 FlyBatch();
             }
+        }
+        catch (Exception e) when (IsOfDevice(e))
+        {
+            throw Remember(e);
         }
         finally
         {
@@ -219,17 +225,10 @@ internal sealed partial class DeviceBuffer
 
     private void WriteToDevice(long offset, ReadOnlySpan<byte> bytes)
     {
-        try
-        {
-            VolumeMember member = _volumes.MemberOf(offset, bytes.Length);
-            member.Device.Write(offset - member.Start, bytes);
-            Interlocked.Increment(ref _deviceWrites);
-            Interlocked.Add(ref _deviceWriteBytes, bytes.Length);
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            throw Remember(e);
-        }
+        VolumeMember member = _volumes.MemberOf(offset, bytes.Length);
+        member.Device.Write(offset - member.Start, bytes);
+        Interlocked.Increment(ref _deviceWrites);
+        Interlocked.Add(ref _deviceWriteBytes, bytes.Length);
     }
 
     // Called with the gate held, after bytes were added.

@@ -132,6 +132,10 @@ internal sealed partial class DeviceBuffer : IDisposable
             WriteToDevice(offset, blocks);
             done = true;
         }
+        catch (Exception e) when (IsOfDevice(e))
+        {
+            throw Remember(e);
+        }
         finally
         {
             lock (_gate)
