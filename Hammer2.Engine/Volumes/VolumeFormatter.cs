@@ -1,6 +1,6 @@
 // Formats devices as one HAMMER2 filesystem (format page 12.2). The order keeps a crash from leaving anything that only
-// looks valid: first all old headers go, then everything else is written, then the headers come, with a flush between;
-// the root volume's headers are the very last. What is zero already is not written, so that sparse files stay sparse.
+// looks valid: first all old headers go, then everything else is written, last the root volume's headers, without which
+// the other volumes are nothing; with a flush between. What is zero already is not written, so that sparse files stay sparse.
 
 using System.Runtime.InteropServices;
 using System.Text;
@@ -55,8 +55,6 @@ public static class VolumeFormatter
         Zero(root, VolumeFormatPlan.BootBegin, plan.InodesAt - VolumeFormatPlan.BootBegin);
         byte[] inodes = BuildInodes(plan, options, out BlockRef superRoot);
         root.Write(plan.InodesAt, inodes);
-        Flush(devices);
-
         Guid id = options.NewId();
         for (int i = devices.Count - 1; i > 0; i--)
             WriteHeaders(devices[i], BuildHeader(plan, options, id, i, superRoot), plan.VolumeBytes[i]);
