@@ -46,6 +46,8 @@ internal static class DeviceOpening
         bool isDevice = file.Kind == FileKind.BlockDevice;
         if (isDevice && claim && DeviceUsers.FindMountPoint(file, onlyWritable: !writable) is { } mountPoint)
             throw InUse(path, $"it is mounted at {mountPoint}; unmount it first");
+        if (!isDevice && writable && DeviceUsers.FindLoopDevice(file) is { } loop)
+            throw InUse(path, $"{loop} shows it as a disk; detach that with losetup -d");
 
         int error = LinuxFile.Open(path, writable, exclusive: isDevice && writable, out SafeFileHandle handle);
         try

@@ -12,6 +12,7 @@ internal static class DeviceUsers
 {
     private const string LocksFile = "/proc/locks";
     private const string MountsFile = "/proc/self/mounts";
+    private const string BlockDevices = "/sys/block";
 
     /// <summary>"process 1234 (hammer2)", "this process", or "another process" when it cannot be found out.</summary>
     internal static string DescribeHolder(FileIdentity file)
@@ -64,6 +65,21 @@ internal static class DeviceUsers
             FileIdentity mounted = identify(Unescape(source));
             if (mounted.Kind == FileKind.BlockDevice && mounted.Major == device.Major && mounted.Minor == device.Minor)
                 return Unescape(target);
+        }
+
+        return null;
+    }
+
+    /// <summary>The loop device that shows the file, such as /dev/loop0, or null.</summary>
+    internal static string? FindLoopDevice(FileIdentity file)
+    {
+        if (!Directory.Exists(BlockDevices))
+            return null;
+        foreach (string device in Directory.EnumerateDirectories(BlockDevices, "loop*"))
+        {
+            string[] backing = ReadLines(Path.Combine(device, "loop", "backing_file"));
+            if (backing.Length == 1 && LinuxFile.Identify(backing[0]) == file)
+                return "/dev/" + Path.GetFileName(device);
         }
 
         return null;

@@ -62,15 +62,15 @@ internal sealed class CrashStates
     /// <summary>Every class of states, one after the other.</summary>
     internal IEnumerable<CrashState> All() => CutsAfterEveryWrite().Concat(LostWrites()).Concat(TornWrites());
 
-    /// <summary>Before the first write, and after every write with all before it in place.</summary>
+    /// <summary>Before the first write, after every write with all before it in place, and at the end with every marker reached.</summary>
     internal IEnumerable<CrashState> CutsAfterEveryWrite()
     {
         int number = 0;
         foreach (Moment at in Moments())
         {
-            if (at.Kind is not (MomentKind.Start or MomentKind.AfterWrite))
+            if (at.Kind == MomentKind.BeforeFlush)
                 continue;
-            yield return at.State($"cut after write {number}", at.Applied, []);
+            yield return at.State(at.Kind == MomentKind.End ? "cut at the end" : $"cut after write {number}", at.Applied, []);
             number++;
         }
     }

@@ -205,6 +205,9 @@ public sealed class FileBlockDeviceTests : IDisposable
                 Refused(Hammer2Error.InUse, () => FileBlockDevice.Open(loop));
             }
 
+            StringAssert.Contains(Refused(Hammer2Error.InUse, () => FileBlockDevice.Open(path, writable: true)).Message, loop, StringComparison.Ordinal);
+            FileBlockDevice.Open(path).Dispose();
+
             using IBlockDevice first = FileBlockDevice.Open(loop);
             using IBlockDevice second = FileBlockDevice.Open(loop);
             byte[] read = new byte[2];
@@ -215,6 +218,8 @@ public sealed class FileBlockDeviceTests : IDisposable
         {
             Run("losetup", "-d", loop);
         }
+
+        FileBlockDevice.Open(path, writable: true).Dispose();
     }
 
     [TestMethod]
