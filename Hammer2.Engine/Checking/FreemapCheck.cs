@@ -10,7 +10,7 @@ using Hammer2.Engine.Primitives;
 
 namespace Hammer2.Engine.Checking;
 
-/// <summary>Checks the freemap.</summary>
+/// <summary>Checks the freemap. Shares no arithmetic with the allocator, whose judge it is.</summary>
 internal sealed class FreemapCheck(FindingList findings, VolumeSet volumes, VolumeHeader header, UsageMap usage)
 {
     private const int LevelsMax = 5;
@@ -178,7 +178,7 @@ internal sealed class FreemapCheck(FindingList findings, VolumeSet volumes, Volu
 
         // newfs counts the rest of the segment in which its own inodes lie; nobody can allocate there.
         ulong over = header.AllocatorFree - free;
-        if (over > _low - (header.AllocatorBegin & ~(SegmentBytes - 1)))
+        if (over != 0 && over != _low - (header.AllocatorBegin & ~(SegmentBytes - 1)))
             findings.Add(CheckCodes.FreemapFreeCount, default, 0UL, $"The header says {header.AllocatorFree} free bytes, the freemap has {free}.");
     }
 
