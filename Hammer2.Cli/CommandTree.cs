@@ -33,8 +33,8 @@ internal static class CommandTree
         MountVerb.Create(), UmountVerb.Create(), MountsVerb.Create(), InfoVerb.Create(), LsVerb.Create(), TreeVerb.Create(),
         StatVerb.Create(), CatVerb.Create(), GetVerb.Create(), FindVerb.Create(), DuVerb.Create(), VolumeListVerb.Create(),
         PfsListVerb.Create(), VolumeHeaderVerb.Create(), ShowVerb.Create(), FreemapVerb.Create(), HashVerb.Create(),
-        NameBlockHashVerb.Create(), VerifyVerb.Create(), ManifestVerb.Create(), DemoVerb.Create(), CompletionVerb.Create(),
-        VersionVerb.Create(), NewfsVerb.Create(),
+        NameBlockHashVerb.Create(), VerifyVerb.Create(), FsckVerb.Create(), ManifestVerb.Create(), DemoVerb.Create(),
+        CompletionVerb.Create(), VersionVerb.Create(), NewfsVerb.Create(),
     ];
 
     /// <summary>A mistyped option that was taken for an argument; names that begin with '-' come after '--'.</summary>

@@ -76,6 +76,7 @@ public sealed class ArgumentTests : CliTests
     [DataRow("ls x.img --cache lots", "--cache wants")]
     [DataRow("ls x.img --cache 1K", "--cache wants")]
     [DataRow("ls x.img --partition one", "--partition wants")]
+    [DataRow("fsck x.img --header 4", "--header wants")]
     [DataRow("completion tcsh", "completion knows bash")]
     [DataRow("hash a/b", "not a name")]
     [DataRow("ls x.img@", "ends with '@'")]
@@ -92,7 +93,7 @@ public sealed class ArgumentTests : CliTests
     {
         using var folder = new TemporaryFolder();
         File.WriteAllText(folder["text.img"], new string('x', 100000));
-        foreach (string verb in "ls info pfs-list show freemap verify manifest volhdr volume-list".Split(' '))
+        foreach (string verb in "ls info pfs-list show freemap verify fsck manifest volhdr volume-list".Split(' '))
             CliRun.Of(verb, folder["text.img"]).Expect(3).ExpectOneLine("text.img");
         File.WriteAllText(folder["empty.img"], "");
         CliRun.Of("ls", folder["empty.img"]).Expect(3).ExpectOneLine("empty.img");

@@ -243,7 +243,7 @@ public sealed class GetVerbTests : CliTests
         {
             ["ls", "-R", image], ["get", image, "/", folder["copy"]], ["verify", image], ["show", "-v", image],
             ["freemap", image], ["volhdr", image], ["info", image], ["manifest", image], ["du", image],
-            ["volume-list", image], ["pfs-list", image],
+            ["volume-list", image], ["pfs-list", image], ["fsck", image],
         })
         {
             CliRun.Of(args).Expect(0);

@@ -171,7 +171,7 @@ public sealed class OutputTests : CliTests
         {
             ["ls", image], ["tree", image], ["stat", image, "/"], ["find", image], ["du", image], ["show", image],
             ["freemap", image], ["volhdr", image], ["info", image], ["pfs-list", image], ["volume-list", image],
-            ["verify", image], ["hash", "a"], ["dhash", "a"],
+            ["verify", image], ["fsck", image], ["hash", "a"], ["dhash", "a"],
             ["mounts"], ["version"], ["completion", "bash"], ["cat", image, "/links/target.txt"],
         })
         {
