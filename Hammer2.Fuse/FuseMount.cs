@@ -1,7 +1,8 @@
 // What this is: a PFS mounted on a directory of this Linux system: the front door of this assembly.
 // Invariants: the mount ends once: by Unmount, Dispose, a cancelled wait, or from outside (umount); whatever ends it, the
-// workers are gone or answer nothing but errors before the engine is no longer asked. Only our own mount is ever detached:
-// it is known by its device number. The PFS belongs to the caller, who closes it after the mount ended.
+// workers are gone or answer nothing but errors before the engine is no longer asked; what the page cache still holds is
+// fetched before files are cut off. Only our own mount is ever detached: it is known by its device number. The PFS belongs to
+// the caller, who closes it after the mount ended: that makes everything durable.
 // Layers: Mounting, Sessions, Serving, Engine.Pfs.
 
 using Hammer2.Engine.Pfs;
@@ -20,6 +21,7 @@ public sealed class FuseMount : IDisposable
     private static readonly TimeSpan s_startDeadline = TimeSpan.FromSeconds(15);
     private static readonly TimeSpan s_busyPatience = TimeSpan.FromMilliseconds(250);
     private static readonly TimeSpan s_endDeadline = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan s_flushDeadline = TimeSpan.FromSeconds(60);
 
     private readonly Lock _gate = new();
     private readonly Lock _finishGate = new();
@@ -27,6 +29,7 @@ public sealed class FuseMount : IDisposable
     private readonly FuseDispatcher _dispatcher;
     private readonly IFuseFileSystem _fileSystem;
     private readonly ILogger _logger;
+    private readonly bool _readOnly;
     private readonly TaskCompletionSource _finished = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly MountInfo? _info;
     private readonly MountWatcher? _watcher;
@@ -36,10 +39,11 @@ public sealed class FuseMount : IDisposable
         Target = MountPoint.Prepare(target);
         Source = source;
         _logger = options.Logger;
-        var sizes = new FuseDispatcherOptions();
+        _readOnly = options.ReadOnly;
+        var sizes = new FuseDispatcherOptions { ReadOnly = _readOnly, WritebackCache = options.WritebackCache && !_readOnly };
         _fileSystem = fileSystem;
         _dispatcher = new FuseDispatcher(_fileSystem, sizes, _logger);
-        var channel = MountPoint.Attach(Source, Target, options.AllowOther ?? MountPoint.IsPrivileged);
+        var channel = MountPoint.Attach(Source, Target, options.AllowOther ?? MountPoint.IsPrivileged, _readOnly);
         _info = MountInfo.Find(Target) is { FsType: MountPoint.FsType } mounted ? mounted : null;
         if (_info is not null)
             _watcher = MountWatcher.TryStart(_info, _logger);
@@ -50,6 +54,8 @@ public sealed class FuseMount : IDisposable
         AwaitStart();
         if (_info is not null && !MountPoint.TryWidenReadAhead(_info, sizes.ReadBytesMax))
             _logger.LogDebug("The readahead window of {Target} stays at the kernel's default.", Target);
+        if (_info is not null && sizes.WritebackCache && !MountPoint.TryWidenWriteback(_info))
+            _logger.LogDebug("The share of {Target} in the page cache stays at the kernel's default.", Target);
     }
 
     /// <summary>The mount point: absolute, without symlinks.</summary>
@@ -58,6 +64,9 @@ public sealed class FuseMount : IDisposable
     /// <summary>What the mount table shows as the source.</summary>
     public string Source { get; }
 
+    /// <summary>True if nothing can be changed through it.</summary>
+    public bool IsReadOnly => _readOnly;
+
     /// <summary>False once the mount has ended, whoever ended it.</summary>
     public bool IsMounted => !_finished.Task.IsCompleted;
 
@@ -65,7 +74,8 @@ public sealed class FuseMount : IDisposable
     internal int? WatcherProcessId => _watcher?.ProcessId;
 
     /// <summary>
-    /// Mounts a PFS read-only on a directory. Returns when it can be used.
+    /// Mounts a PFS on a directory: for changes, if its volume was opened writable and nothing else is asked for. Returns when
+    /// it can be used.
     /// </summary>
     /// <param name="pfs">The opened PFS; it must stay open until the mount has ended.</param>
     /// <param name="target">An existing directory; what is in it is hidden while mounted.</param>
@@ -75,6 +85,8 @@ public sealed class FuseMount : IDisposable
     {
         ArgumentNullException.ThrowIfNull(pfs);
         options ??= new FuseMountOptions();
+        if (!pfs.Volume.IsWritable)
+            options = options with { ReadOnly = true };
         var owners = new FuseOwners(options.Uid, options.Gid);
         var fileSystem = new Hammer2FileSystem(pfs, owners, options.CacheTime, options.Logger);
         return Mount(fileSystem, options.Source ?? pfs.Label, target, options);
@@ -137,7 +149,13 @@ public sealed class FuseMount : IDisposable
             if (!IsMounted)
                 return;
             if (!TryDetach(lazy: false) && !_session.Ended.Wait(s_busyPatience) && !TryDetach(lazy: false))
+            {
+                // Cutting files off drops what programs wrote into mapped memory and what the kernel collected.
+                if (!_readOnly && !MountPoint.TryFlush(Target, s_flushDeadline))
+                    _logger.LogError("Not everything that was written to files open on {Target} could be fetched.", Target);
                 TryDetach(lazy: true);
+            }
+
             if (!_session.Ended.Wait(s_busyPatience) && _info is not null)
                 MountPoint.TryAbort(_info);
             if (_session.Ended.Wait(s_busyPatience))

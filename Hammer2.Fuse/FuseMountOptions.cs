@@ -17,6 +17,15 @@ public sealed record FuseMountOptions
     /// </summary>
     public bool? AllowOther { get; init; }
 
+    /// <summary>Nothing can be changed. A volume that was not opened writable is always mounted so.</summary>
+    public bool ReadOnly { get; init; }
+
+    /// <summary>
+    /// Lets the kernel collect written data in its page cache and send it later in large pieces. Small writes are faster, but a
+    /// volume that is full says so only at fsync or close, and holes in files that are being written are not shown.
+    /// </summary>
+    public bool WritebackCache { get; init; }
+
     /// <summary>Shows this owner for everything instead of the owners on the medium.</summary>
     public uint? Uid { get; init; }
 

@@ -51,9 +51,10 @@ internal static class MountPoint
         return real;
     }
 
-    /// <summary>Mounts read-only and returns the connection.</summary>
-    public static DeviceChannel Attach(string source, string target, bool allowOther) =>
-        IsPrivileged ? AttachBySystemCall(source, target, allowOther) : AttachByFusermount(source, target, allowOther);
+    /// <summary>Mounts and returns the connection.</summary>
+    public static DeviceChannel Attach(string source, string target, bool allowOther, bool readOnly) => IsPrivileged
+        ? AttachBySystemCall(source, target, allowOther, readOnly)
+        : AttachByFusermount(source, target, allowOther, readOnly);
 
     /// <summary>
     /// Detaches the topmost mount of a path. A lazy detach succeeds while files are open; with <paramref name="abort"/> it also
@@ -84,6 +85,33 @@ internal static class MountPoint
     public static bool TryWidenReadAhead(MountInfo mount, int bytes) =>
         TryWrite($"/sys/class/bdi/{mount.Device}/read_ahead_kb", (bytes / 1024).ToString(CultureInfo.InvariantCulture));
 
+    /// <summary>
+    /// Lets the mount have as much written data in the page cache as any other filesystem, instead of a hundredth. Only root may.
+    /// </summary>
+    public static bool TryWidenWriteback(MountInfo mount) => TryWrite($"/sys/class/bdi/{mount.Device}/strict_limit", "0")
+        && TryWrite($"/sys/class/bdi/{mount.Device}/max_ratio", "100");
+
+    /// <summary>
+    /// Has the kernel send what the page cache holds for a mount. Returns false if that failed or takes longer than the deadline.
+    /// </summary>
+    public static bool TryFlush(string target, TimeSpan deadline)
+    {
+        var flushed = Task.Factory.StartNew(
+            () =>
+            {
+                var descriptor = Libc.Open(target, Libc.OpenReadOnly);
+                if (descriptor < 0)
+                    return false;
+                var done = Libc.SyncFileSystem(descriptor) == 0;
+                _ = Libc.Close(descriptor);
+                return done;
+            },
+            CancellationToken.None,
+            TaskCreationOptions.LongRunning,
+            TaskScheduler.Default);
+        return flushed.Wait(deadline) && flushed.Result;
+    }
+
     private static bool TryWrite(string path, string text)
     {
         try
@@ -99,7 +127,7 @@ internal static class MountPoint
         }
     }
 
-    private static DeviceChannel AttachBySystemCall(string source, string target, bool allowOther)
+    private static DeviceChannel AttachBySystemCall(string source, string target, bool allowOther, bool readOnly)
     {
         var descriptor = Libc.Open(DeviceChannel.DevicePath, Libc.OpenReadWrite);
         if (descriptor < 0)
@@ -107,8 +135,8 @@ internal static class MountPoint
         var options = string.Create(CultureInfo.InvariantCulture,
             $"fd={descriptor},rootmode=40000,user_id={Libc.EffectiveUserId()},group_id={Libc.EffectiveGroupId()}");
         options += ",default_permissions" + (allowOther ? ",allow_other" : "");
-        const ulong Flags = Libc.MountReadOnly | Libc.MountNoSuid | Libc.MountNoDev;
-        if (Libc.Mount(source, target, FsType, Flags, options) == 0)
+        var flags = Libc.MountNoSuid | Libc.MountNoDev | (readOnly ? Libc.MountReadOnly : 0);
+        if (Libc.Mount(source, target, FsType, flags, options) == 0)
             return new DeviceChannel(descriptor);
 
         var error = Marshal.GetLastPInvokeError();
@@ -122,7 +150,7 @@ internal static class MountPoint
         });
     }
 
-    private static DeviceChannel AttachByFusermount(string source, string target, bool allowOther)
+    private static DeviceChannel AttachByFusermount(string source, string target, bool allowOther, bool readOnly)
     {
         // fusermount3 opens the device with the rights of its caller, and would only say "Permission denied".
         var probe = Libc.Open(DeviceChannel.DevicePath, Libc.OpenReadWrite);
@@ -140,7 +168,7 @@ internal static class MountPoint
             // A comma would end the option; fusermount3 undoes the backslash.
             var name = source.Replace("\\", "\\\\", StringComparison.Ordinal).Replace(",", "\\,", StringComparison.Ordinal);
             var access = allowOther ? "default_permissions,allow_other" : "default_permissions";
-            var options = $"ro,nosuid,nodev,{access},subtype=hammer2,fsname={name}";
+            var options = $"{(readOnly ? "ro" : "rw")},nosuid,nodev,{access},subtype=hammer2,fsname={name}";
             if (!Libc.TryMakeInheritable(theirs))
                 throw new FuseMountException($"No socket for {Fusermount}: {Libc.LastErrorText()}.");
             if (RunFusermount(["-o", options, "--", target], theirs) is { } reason)

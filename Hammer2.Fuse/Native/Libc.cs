@@ -10,6 +10,7 @@ namespace Hammer2.Fuse.Native;
 /// <summary>P/Invoke declarations.</summary>
 internal static unsafe partial class Libc
 {
+    public const int OpenReadOnly = 0;
     public const int OpenReadWrite = 2;
     public const int OpenCloseOnExec = 0x80000;
 
@@ -52,6 +53,9 @@ internal static unsafe partial class Libc
 
     [LibraryImport("libc", EntryPoint = "umount2", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     public static partial int Unmount(string target, int flags);
+
+    [LibraryImport("libc", EntryPoint = "syncfs", SetLastError = true)]
+    public static partial int SyncFileSystem(int descriptor);
 
     [LibraryImport("libc", EntryPoint = "geteuid")]
     public static partial uint EffectiveUserId();

@@ -16,11 +16,20 @@ internal enum FuseInitFlags : uint
     /// <summary>LOOKUP of "." and ".." by node works, so the mount can be exported and opened by file handle.</summary>
     ExportSupport = 1u << 4,
 
+    /// <summary>A WRITE may be larger than one page.</summary>
+    BigWrites = 1u << 5,
+
     /// <summary>READDIRPLUS is understood.</summary>
     ReadDirectoryPlus = 1u << 13,
 
     /// <summary>The kernel chooses between READDIR and READDIRPLUS by what the reader does with the names.</summary>
     ReadDirectoryPlusAuto = 1u << 14,
+
+    /// <summary>Direct reads and writes of one program may run in parallel.</summary>
+    AsyncDirect = 1u << 15,
+
+    /// <summary>The kernel collects written data in its page cache and owns size and times of the files meanwhile.</summary>
+    WritebackCache = 1u << 16,
 
     /// <summary>Lookups and listings of one directory may run in parallel.</summary>
     ParallelDirectoryOperations = 1u << 18,

@@ -16,6 +16,7 @@ internal static class AttributeConversion
     public const uint BlockBytes = 65536;
 
     private const long MicrosecondsPerSecond = 1_000_000;
+    private const long SecondsMax = long.MaxValue / MicrosecondsPerSecond - 1;
     private const int TypeShift = 12;
     private const uint PermissionMask = 0xFFF;
 
@@ -33,11 +34,36 @@ internal static class AttributeConversion
         _ => 8,
     };
 
+    /// <summary>The type that a mode says, or null.</summary>
+    public static ObjectType? TypeOf(uint mode) => (mode >> TypeShift) switch
+    {
+        // mknod(2): no type means a regular file.
+        0 or 8 => ObjectType.File,
+        1 => ObjectType.Fifo,
+        2 => ObjectType.CharDevice,
+        4 => ObjectType.Directory,
+        6 => ObjectType.BlockDevice,
+        10 => ObjectType.Symlink,
+        12 => ObjectType.Socket,
+        _ => null,
+    };
+
     /// <summary>st_mode.</summary>
     public static uint Mode(in InodeAttributes from) => (DirentType(from.Type) << TypeShift) | (from.Mode & PermissionMask);
 
     /// <summary>st_rdev as the kernel decodes it; numbers that Linux cannot express are cut.</summary>
     public static uint Device(uint major, uint minor) => (minor & 0xFF) | ((major & 0xFFF) << 8) | ((minor & 0xFFF00) << 12);
+
+    /// <summary>Undoes <see cref="Device"/>.</summary>
+    public static (uint Major, uint Minor) DeviceOf(uint device) =>
+        ((device >> 8) & 0xFFF, (device & 0xFF) | ((device >> 12) & 0xFFF00));
+
+    /// <summary>Undoes <see cref="Split"/>; a time beyond the medium's range becomes the last one in it.</summary>
+    public static long Join(long seconds, uint nanoseconds)
+    {
+        var limited = Math.Clamp(seconds, -SecondsMax, SecondsMax);
+        return limited * MicrosecondsPerSecond + (limited == seconds ? nanoseconds / 1000 : 0);
+    }
 
     /// <summary>Splits microseconds since 1970.</summary>
     public static (long Seconds, uint Nanoseconds) Split(long microseconds)

@@ -1,8 +1,7 @@
 // What this is: an open directory: its vnode and the batch of entries that the last request did not use up.
 // Invariants: used under its own lock; Next is the index of the first entry of the batch that was not delivered, and
 // Position the cookie a reader that simply goes on will send. Damage seen since the start of the listing is remembered,
-// so that the
-// listing ends with an error and not as if it were complete.
+// so that the listing ends with an error and not as if it were complete.
 // Layers: Engine.
 
 using Hammer2.Engine.Directories;
@@ -27,6 +26,9 @@ internal sealed class DirectoryHandle(Vnode vnode, DirectoryBatch batch)
 
     /// <summary>The cookie that continues at <see cref="Next"/>.</summary>
     public ulong Position { get; set; }
+
+    /// <summary>How many changes the filesystem had seen when the batch was filled.</summary>
+    public long Changes { get; set; }
 
     /// <summary>False until the batch was filled once, and after a failure.</summary>
     public bool HasBatch { get; set; }

@@ -1,7 +1,8 @@
 // What this is: directory handles and listings of a PFS served through FUSE.
 // Invariants: every readable name is delivered before damage is reported; an entry whose inode cannot be read is listed by
 // name and type without attributes, so that the reader who asks for them gets the error of that one entry.
-// Batches are reused from handle to handle: listing allocates nothing once warm.
+// An entry read ahead is delivered only if nothing changed since: the kernel would believe old attributes, and names that are
+// gone. Batches are reused from handle to handle: listing allocates nothing once warm.
 // Layers: Engine, Protocol.
 
 using System.Collections.Concurrent;
@@ -74,7 +75,8 @@ internal sealed partial class Hammer2FileSystem
     private int List(DirectoryHandle directory, ulong position, bool plus, Span<byte> buffer, out int length)
     {
         length = 0;
-        if (!directory.HasBatch || directory.Position != position || directory.Batch.WithAttributes != plus)
+        if (!directory.HasBatch || directory.Position != position || directory.Batch.WithAttributes != plus
+            || directory.Changes != Interlocked.Read(ref _changes))
             Fetch(directory, position, plus);
         if (position == 0)
             directory.Damaged = directory.Batch.Damage.Count > 0;
@@ -103,6 +105,7 @@ internal sealed partial class Hammer2FileSystem
     private void Fetch(DirectoryHandle directory, ulong position, bool plus)
     {
         directory.HasBatch = false;
+        directory.Changes = Interlocked.Read(ref _changes);
         if (directory.Batch.WithAttributes != plus)
         {
             GiveBack(directory.Batch);

@@ -1,6 +1,8 @@
-// What this is: a PFS served through FUSE: lookups, attributes and files. Directories are in Hammer2FileSystem.Directories.cs.
-// Invariants: a node id is an inode number (the root's is 1 in both worlds), so nothing is kept for a lookup; an open handle
-// owns one vnode until its release. The volume changes only through this mount, so the kernel may keep what it learned.
+// What this is: a PFS served through FUSE: lookups, attributes and files. Listings are in Hammer2FileSystem.Directories.cs,
+// what changes names in .Names.cs, what changes contents in .Writing.cs.
+// Invariants: a node id is an inode number (the root's is 1 in both worlds, and none is ever used twice), so nothing is kept
+// for a lookup; an open handle owns one vnode until its release, and by it an object without names stays reachable by its
+// number. The volume changes only through this mount, so the kernel may keep what it learned.
 // Layers: Engine, Protocol.
 
 using Hammer2.Engine.Inodes;
@@ -16,14 +18,20 @@ namespace Hammer2.Fuse.Serving;
 internal sealed partial class Hammer2FileSystem : IFuseFileSystem
 {
     private const uint AccessModeMask = 3;
+    private const uint AppendFlag = 0x400;
     private const uint WriteAccess = 2;
     private const uint NameBytesMax = 255;
+    private const uint InodeBytes = 1024;
+
+    // Every file: what programs wrote is with the engine or in the page cache when they close it; there is nothing to flush.
+    private const FuseOpenFlags OpenFlags = FuseOpenFlags.KeepCache | FuseOpenFlags.NoFlush;
 
     private readonly PfsMount _pfs;
     private readonly FuseOwners _owners;
     private readonly ulong _validSeconds;
     private readonly DamageLog _damage;
     private readonly HandleTable<Vnode> _files = new();
+    private long _changes;
 
     /// <summary>Serves a PFS, which the caller keeps open until this is disposed of.</summary>
     public Hammer2FileSystem(PfsMount pfs, FuseOwners owners, TimeSpan cacheTime, ILogger logger)
@@ -106,13 +114,20 @@ internal sealed partial class Hammer2FileSystem : IFuseFileSystem
     /// <inheritdoc/>
     public int Open(ulong node, uint flags, ref FuseOpenOut opened)
     {
-        if ((flags & AccessModeMask) != 0)
+        var writes = (flags & AccessModeMask) != 0;
+        if (writes && !_pfs.Volume.IsWritable)
             return Errno.EROFS;
         var errno = OpenVnode(node, out var vnode);
         if (errno != 0)
             return errno;
+        if (writes && IsProtected(vnode!.GetAttributes().UserFlags, flags))
+        {
+            vnode.Dispose();
+            return Errno.EPERM;
+        }
+
         opened.Handle = _files.Add(vnode!);
-        opened.Flags = FuseOpenFlags.KeepCache | FuseOpenFlags.NoFlush;
+        opened.Flags = OpenFlags;
         return 0;
     }
 
@@ -171,13 +186,15 @@ internal sealed partial class Hammer2FileSystem : IFuseFileSystem
         statistics.Blocks = (ulong)known.TotalBytes / AttributeConversion.BlockBytes;
         statistics.BlocksFree = (ulong)known.FreeBytes / AttributeConversion.BlockBytes;
         statistics.BlocksAvailable = (ulong)known.FreeBytes / AttributeConversion.BlockBytes;
-        statistics.Files = (ulong)known.InodeCount;
+        // There is no table of inodes that could fill up: the free space is what limits them.
+        statistics.FilesFree = (ulong)known.FreeBytes / InodeBytes;
+        statistics.Files = (ulong)known.InodeCount + statistics.FilesFree;
         statistics.NameLengthMax = NameBytesMax;
         return 0;
     }
 
     /// <inheritdoc/>
-    public int Access(ulong node, uint mask) => (mask & WriteAccess) != 0 ? Errno.EROFS : 0;
+    public int Access(ulong node, uint mask) => (mask & WriteAccess) != 0 && !_pfs.Volume.IsWritable ? Errno.EROFS : 0;
 
     /// <summary>Closes every handle the kernel left open. No request may be under way any more.</summary>
     public void Dispose()
@@ -186,7 +203,14 @@ internal sealed partial class Hammer2FileSystem : IFuseFileSystem
             vnode.Dispose();
         foreach (var directory in _directories.RemoveAll())
             directory.Vnode.Dispose();
+        _removed.ForgetAll();
     }
+
+    private static bool IsProtected(uint fileFlags, uint openFlags) =>
+        FileFlags.IsImmutable(fileFlags) || (FileFlags.IsAppendOnly(fileFlags) && (openFlags & AppendFlag) == 0);
+
+    // After every change, before its reply: listings that were read ahead are not to be delivered any more.
+    private void Changed() => Interlocked.Increment(ref _changes);
 
     private void FillEntry(in InodeAttributes attributes, ref FuseEntryOut entry)
     {
@@ -200,7 +224,7 @@ internal sealed partial class Hammer2FileSystem : IFuseFileSystem
     {
         try
         {
-            return Errno.From(_pfs.TryGetAttributes(node, out attributes));
+            return FromNode(_pfs.TryGetAttributes(node, out attributes));
         }
         catch (Hammer2Exception exception)
         {
@@ -213,7 +237,7 @@ internal sealed partial class Hammer2FileSystem : IFuseFileSystem
     {
         try
         {
-            return Errno.From(_pfs.TryOpen(node, out vnode));
+            return FromNode(_pfs.TryOpen(node, out vnode));
         }
         catch (Hammer2Exception exception)
         {
@@ -221,6 +245,9 @@ internal sealed partial class Hammer2FileSystem : IFuseFileSystem
             return Failed(exception, "opening inode", node);
         }
     }
+
+    // The kernel asks for a node by its number, not by a name: if it is gone, what the kernel has is stale.
+    private static int FromNode(Hammer2Error error) => error == Hammer2Error.NotFound ? Errno.ESTALE : Errno.From(error);
 
     private int Failed(Hammer2Exception exception, string what, ulong inode)
     {

@@ -1,7 +1,8 @@
 // What this is: decodes a request, calls the filesystem, encodes the reply.
 // Invariants: a request gets exactly one reply, except those the protocol gives none (FORGET, BATCH_FORGET, INTERRUPT); what
-// cannot be decoded is answered EINVAL, what is unknown ENOSYS, what would write EROFS; no exception leaves Dispatch.
-// Reading requests allocate nothing here. Thread-safe: each worker brings its own reply buffer.
+// cannot be decoded is answered EINVAL, what is unknown ENOSYS; no exception leaves Dispatch.
+// Reading and writing allocate nothing here. Thread-safe: each worker brings its own reply buffer.
+// What changes something is decoded in FuseDispatcher.Changes.cs.
 // Layers: Protocol, IFuseFileSystem.
 
 using System.Runtime.CompilerServices;
@@ -11,15 +12,19 @@ using Microsoft.Extensions.Logging;
 namespace Hammer2.Fuse.Sessions;
 
 /// <summary>Routes requests to an <see cref="IFuseFileSystem"/>.</summary>
-internal sealed class FuseDispatcher(IFuseFileSystem fileSystem, FuseDispatcherOptions options, ILogger logger)
+internal sealed partial class FuseDispatcher(IFuseFileSystem fileSystem, FuseDispatcherOptions options, ILogger logger)
 {
     /// <summary>How many request codes are counted one by one; others share slot 0.</summary>
     public const int CountedOpcodes = 64;
 
     private const int NoReply = -1;
+    private const uint AccessModeMask = 3;
 
     // A target fills at most one page with its NUL: the kernel refuses longer ones.
     private const int LinkTargetMax = 4095;
+
+    // Times of the medium are microseconds; the kernel cuts what it sets itself to the same.
+    private const uint TimeGranularityNs = 1000;
     private readonly long[] _counts = new long[CountedOpcodes];
     private readonly TaskCompletionSource _initialized = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly TaskCompletionSource _drained = new(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -80,6 +85,11 @@ internal sealed class FuseDispatcher(IFuseFileSystem fileSystem, FuseDispatcherO
         return errno == NoReply ? default : reply.Finish(request.Header.Unique, errno, length);
     }
 
+    /// <summary>True if handling a message may take long: until a disk has answered, or until others made room in memory.</summary>
+    public static bool MayWait(ReadOnlySpan<byte> message) => FuseRequest.TryParse(message, out var request)
+        && request.Header.Opcode is FuseOpcode.Write or FuseOpcode.FSync or FuseOpcode.FSyncDirectory or FuseOpcode.SyncFs
+            or FuseOpcode.FAllocate or FuseOpcode.CopyFileRange or FuseOpcode.CopyFileRange64;
+
     private static int SlotOf(FuseOpcode opcode) => (uint)opcode < CountedOpcodes ? (int)opcode : 0;
 
     private static bool HasReply(FuseOpcode opcode) =>
@@ -104,6 +114,8 @@ internal sealed class FuseDispatcher(IFuseFileSystem fileSystem, FuseDispatcherO
                 return fileSystem.GetStatx(request.Header.NodeId, ref reply.Prepare<FuseStatxOut>());
             case FuseOpcode.Read:
                 return Read(request, reply, out length);
+            case FuseOpcode.Write:
+                return Write(request, reply, out length);
             case FuseOpcode.ReadDirectory:
                 return ReadDirectory(request, reply, plus: false, out length);
             case FuseOpcode.ReadDirectoryPlus:
@@ -133,10 +145,11 @@ internal sealed class FuseDispatcher(IFuseFileSystem fileSystem, FuseDispatcherO
         length = 0;
         switch (request.Header.Opcode)
         {
-            // Nodes are inode numbers and nothing is kept for a lookup, so there is nothing to forget. Requests are
-            // short and cannot be interrupted half way; the protocol allows to say nothing.
             case FuseOpcode.Forget:
             case FuseOpcode.BatchForget:
+                Forget(request);
+                return NoReply;
+            // Requests are short and cannot be interrupted half way; the protocol allows to say nothing.
             case FuseOpcode.Interrupt:
             case FuseOpcode.NotifyReply:
                 return NoReply;
@@ -144,33 +157,25 @@ internal sealed class FuseDispatcher(IFuseFileSystem fileSystem, FuseDispatcherO
                 return Seek(request, reply, out length);
             case FuseOpcode.Init:
                 return Initialize(request, reply, out length);
-            case FuseOpcode.Destroy:
             case FuseOpcode.FSync:
             case FuseOpcode.FSyncDirectory:
+                return Sync(request);
             case FuseOpcode.SyncFs:
+                return fileSystem.SyncAll();
+            case FuseOpcode.IoControl:
+                return IoControl(request, reply, out length);
+            case FuseOpcode.Destroy:
                 return 0;
-            case FuseOpcode.SetAttributes:
-            case FuseOpcode.SymbolicLink:
-            case FuseOpcode.MakeNode:
-            case FuseOpcode.MakeDirectory:
-            case FuseOpcode.Unlink:
-            case FuseOpcode.RemoveDirectory:
-            case FuseOpcode.Rename:
-            case FuseOpcode.Rename2:
-            case FuseOpcode.Link:
-            case FuseOpcode.Write:
+            case FuseOpcode.Flush:
+            case FuseOpcode.GetXattr:
+            case FuseOpcode.ListXattr:
             case FuseOpcode.SetXattr:
             case FuseOpcode.RemoveXattr:
-            case FuseOpcode.Create:
-            case FuseOpcode.FAllocate:
-            case FuseOpcode.CopyFileRange:
-            case FuseOpcode.CopyFileRange64:
-            case FuseOpcode.TemporaryFile:
-                return Errno.EROFS;
-            default:
-                // Also FLUSH, GETXATTR and LISTXATTR: ENOSYS tells the kernel to stop asking, and it then does the right
-                // thing itself (there are no extended attributes, close has nothing to report).
+                // ENOSYS tells the kernel to stop asking, and it then does the right thing itself: there are no extended
+                // attributes; what close(2) has to report, the kernel knows from its page cache.
                 return Errno.ENOSYS;
+            default:
+                return RouteChange(request, reply, out length);
         }
     }
 
@@ -206,6 +211,8 @@ internal sealed class FuseDispatcher(IFuseFileSystem fileSystem, FuseDispatcherO
         if (!request.TryRead(out FuseOpenIn open))
             return Errno.EINVAL;
         ref var opened = ref reply.Prepare<FuseOpenOut>();
+        if (options.ReadOnly && (open.Flags & AccessModeMask) != 0)
+            return Errno.EROFS;
         return request.Header.Opcode == FuseOpcode.Open
             ? fileSystem.Open(request.Header.NodeId, open.Flags, ref opened)
             : fileSystem.OpenDirectory(request.Header.NodeId, ref opened);
@@ -254,14 +261,14 @@ internal sealed class FuseDispatcher(IFuseFileSystem fileSystem, FuseDispatcherO
 
         const FuseInitFlags Wanted = FuseInitFlags.AsyncRead | FuseInitFlags.ExportSupport | FuseInitFlags.ReadDirectoryPlus
             | FuseInitFlags.ReadDirectoryPlusAuto | FuseInitFlags.ParallelDirectoryOperations | FuseInitFlags.AbortError
-            | FuseInitFlags.MaxPages | FuseInitFlags.CacheSymlinks;
-        answer.Flags = init.Flags & Wanted;
+            | FuseInitFlags.MaxPages | FuseInitFlags.CacheSymlinks | FuseInitFlags.BigWrites | FuseInitFlags.AsyncDirect;
+        answer.Flags = init.Flags & (options.WritebackCache ? Wanted | FuseInitFlags.WritebackCache : Wanted);
         answer.MaxReadAhead = (uint)options.ReadBytesMax;
         answer.MaxBackground = options.BackgroundRequestsMax;
         answer.CongestionThreshold = (ushort)(options.BackgroundRequestsMax * 3 / 4);
         answer.MaxWrite = (uint)options.WriteBytesMax;
-        answer.TimeGranularity = 1;
-        answer.MaxPages = (ushort)(options.ReadBytesMax / Environment.SystemPageSize);
+        answer.TimeGranularity = TimeGranularityNs;
+        answer.MaxPages = (ushort)(Math.Max(options.ReadBytesMax, options.WriteBytesMax) / Environment.SystemPageSize);
         NegotiatedMinor = answer.Minor;
         _initialized.TrySetResult();
         return 0;
@@ -274,9 +281,15 @@ internal sealed record FuseDispatcherOptions
     /// <summary>Largest READ in bytes; also the readahead window and the room in a reply.</summary>
     public int ReadBytesMax { get; init; } = 1 << 20;
 
-    /// <summary>Largest payload of a WRITE in bytes. Nothing is written yet, so this only bounds the request buffers.</summary>
-    public int WriteBytesMax { get; init; } = 64 << 10;
+    /// <summary>Largest payload of a WRITE in bytes; also what a request buffer has room for.</summary>
+    public int WriteBytesMax { get; init; } = 1 << 20;
 
     /// <summary>How many asynchronous requests may wait.</summary>
     public ushort BackgroundRequestsMax { get; init; } = 64;
+
+    /// <summary>Nothing that would change anything reaches the filesystem.</summary>
+    public bool ReadOnly { get; init; }
+
+    /// <summary>The kernel collects written data (<see cref="FuseInitFlags.WritebackCache"/>).</summary>
+    public bool WritebackCache { get; init; }
 }

@@ -40,8 +40,48 @@ internal readonly ref struct FuseRequest
     /// <summary>The body as one NUL-terminated name.</summary>
     public bool TryReadName(out ReadOnlySpan<byte> name)
     {
-        var length = Body.IndexOf((byte)0);
-        name = length > 0 ? Body[..length] : default;
-        return length > 0 && name.IndexOf((byte)'/') < 0;
+        var rest = Body;
+        return TryTakeName(ref rest, out name);
+    }
+
+    /// <summary>The fixed part of the body, and the name after it.</summary>
+    public bool TryReadNamed<T>(out T argument, out ReadOnlySpan<byte> name) where T : unmanaged
+    {
+        name = default;
+        if (!TryRead(out argument))
+            return false;
+        var rest = Body[Unsafe.SizeOf<T>()..];
+        return TryTakeName(ref rest, out name);
+    }
+
+    /// <summary>The fixed part of the body, and the two names after it.</summary>
+    public bool TryReadNames<T>(out T argument, out ReadOnlySpan<byte> first, out ReadOnlySpan<byte> second) where T : unmanaged
+    {
+        first = second = default;
+        if (!TryRead(out argument))
+            return false;
+        var rest = Body[Unsafe.SizeOf<T>()..];
+        return TryTakeName(ref rest, out first) && TryTakeName(ref rest, out second);
+    }
+
+    /// <summary>A name, and a text after it that may hold slashes: the target of a symlink.</summary>
+    public bool TryReadNameAndText(out ReadOnlySpan<byte> name, out ReadOnlySpan<byte> text)
+    {
+        var rest = Body;
+        text = default;
+        return TryTakeName(ref rest, out name) && TryTakeText(ref rest, out text);
+    }
+
+    private static bool TryTakeName(scoped ref ReadOnlySpan<byte> rest, out ReadOnlySpan<byte> name) =>
+        TryTakeText(ref rest, out name) && name.IndexOf((byte)'/') < 0;
+
+    private static bool TryTakeText(scoped ref ReadOnlySpan<byte> rest, out ReadOnlySpan<byte> text)
+    {
+        var length = rest.IndexOf((byte)0);
+        text = length > 0 ? rest[..length] : default;
+        if (length <= 0)
+            return false;
+        rest = rest[(length + 1)..];
+        return true;
     }
 }

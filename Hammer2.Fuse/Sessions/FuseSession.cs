@@ -1,7 +1,8 @@
 // What this is: the threads that serve one FUSE connection until the kernel ends it.
 // Invariants: each worker owns its buffers and, where the kernel allows it, its own end of the connection; a worker ends only
 // when the connection ends; the session has ended when the last worker has. Ends of the connection are closed by the session
-// after the last worker stopped using them.
+// after the last worker stopped using them. A request that may wait for a disk or for room in memory is not begun by the last
+// idle worker: another one is started before, up to a limit, so that waiting writers do not hold up readers.
 // Layers: IFuseChannel, FuseDispatcher.
 
 using System.Runtime.InteropServices;
@@ -11,19 +12,30 @@ using Microsoft.Extensions.Logging;
 namespace Hammer2.Fuse.Sessions;
 
 /// <summary>Serves a connection with several workers.</summary>
-internal sealed class FuseSession
+internal sealed unsafe class FuseSession
 {
+    /// <summary>How many workers may be added to those that a session starts with.</summary>
+    public const int SpareWorkersMax = 12;
+
+    private const int PageBytes = 4096;
+
     // What the kernel demands of a request buffer besides the payload of a WRITE: headers, and room for the largest INIT.
     private const int RequestOverheadBytes = 8192;
+
+    // A message is received so that the data of a WRITE, which stands behind two headers, begins at a page.
+    private static readonly int s_messageStart = PageBytes - sizeof(FuseInHeader) - sizeof(FuseWriteIn);
 
     private readonly FuseDispatcher _dispatcher;
     private readonly FuseDispatcherOptions _options;
     private readonly ILogger _logger;
     private readonly IFuseChannel _first;
     private readonly List<IFuseChannel> _channels;
-    private readonly Thread[] _threads;
+    private readonly Lock _gate = new();
+    private readonly int _workers;
     private readonly TaskCompletionSource _ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private int _started;
     private int _running;
+    private int _idle;
 
     /// <summary>Prepares a session over one open channel, which it owns from now on.</summary>
     public FuseSession(
@@ -34,7 +46,7 @@ internal sealed class FuseSession
         _dispatcher = dispatcher;
         _options = options;
         _logger = logger;
-        _threads = new Thread[workers];
+        _workers = workers;
     }
 
     /// <summary>Completes when the kernel has ended the connection and no worker runs any more.</summary>
@@ -46,30 +58,57 @@ internal sealed class FuseSession
     /// </summary>
     public static int DefaultWorkers => Math.Clamp(Environment.ProcessorCount + 2, 2, 16);
 
+    /// <summary>How many workers were started.</summary>
+    public int StartedWorkers => Volatile.Read(ref _started);
+
     /// <summary>Starts the workers. To be called once the connection is mounted: only then can it be cloned.</summary>
     public void Start()
     {
-        _running = _threads.Length;
-        for (var i = 0; i < _threads.Length; i++)
+        // Counted first: a worker that ends at once must not be the last one.
+        _running = _workers;
+        _idle = _workers;
+        for (var i = 0; i < _workers; i++)
+            Start(i == 0 ? _first : CloneChannel());
+    }
+
+    private void Start(IFuseChannel channel)
+    {
+        var number = Interlocked.Increment(ref _started);
+        new Thread(() => Work(channel)) { IsBackground = true, Name = $"hammer2-fuse-{number}" }.Start();
+    }
+
+    // To be called by a running worker, so that the session cannot end meanwhile.
+    private void StartSpare()
+    {
+        lock (_gate)
         {
-            var channel = i == 0 ? _first : _first.TryClone();
-            if (channel is null)
-                channel = _first;
-            else if (i > 0)
-                _channels.Add(channel);
-            _threads[i] = new Thread(() => Work(channel)) { IsBackground = true, Name = $"hammer2-fuse-{i}" };
-            _threads[i].Start();
+            if (_started >= _workers + SpareWorkersMax || Volatile.Read(ref _idle) > 0)
+                return;
+            Interlocked.Increment(ref _running);
+            Interlocked.Increment(ref _idle);
+            Start(CloneChannel());
         }
     }
 
-    private unsafe void Work(IFuseChannel channel)
+    private IFuseChannel CloneChannel()
+    {
+        lock (_gate)
+        {
+            if (_first.TryClone() is not { } channel)
+                return _first;
+            _channels.Add(channel);
+            return channel;
+        }
+    }
+
+    private void Work(IFuseChannel channel)
     {
         var requestBytes = _options.WriteBytesMax + RequestOverheadBytes;
-        var memory = (byte*)NativeMemory.AlignedAlloc((nuint)requestBytes, 4096);
+        var memory = (byte*)NativeMemory.AlignedAlloc((nuint)(PageBytes + requestBytes), PageBytes);
         try
         {
             using var reply = new FuseReply(_options.ReadBytesMax);
-            Serve(channel, new Span<byte>(memory, requestBytes), reply);
+            Serve(channel, new Span<byte>(memory + s_messageStart, requestBytes), reply);
         }
         catch (Exception exception)
         {
@@ -90,6 +129,7 @@ internal sealed class FuseSession
             var received = channel.Receive(buffer);
             if (received <= 0)
             {
+                // Still idle, but for looking at what happened.
                 if (IsTransient(received))
                     continue;
                 if (-received is not (Errno.ENODEV or Errno.ECONNABORTED))
@@ -97,10 +137,12 @@ internal sealed class FuseSession
                 return;
             }
 
-            var message = _dispatcher.Dispatch(buffer[..received], reply);
-            if (message.IsEmpty)
-                continue;
-            var sent = channel.Send(message);
+            var request = buffer[..received];
+            if (Interlocked.Decrement(ref _idle) == 0 && FuseDispatcher.MayWait(request))
+                StartSpare();
+            var message = _dispatcher.Dispatch(request, reply);
+            var sent = message.IsEmpty ? 0 : channel.Send(message);
+            Interlocked.Increment(ref _idle);
             // ENOENT: whoever asked was killed meanwhile. ENODEV shows again, and is dealt with, at the next receive.
             if (sent < 0 && -sent is not (Errno.ENOENT or Errno.ENODEV or Errno.ECONNABORTED or Errno.EINTR))
                 _logger.LogError("A FUSE reply was refused: {Reason}", Marshal.GetPInvokeErrorMessage(-sent));

@@ -1,14 +1,15 @@
 // What this is: what a filesystem has to answer, in the terms of the FUSE protocol, once a request was decoded.
 // Invariants: every method returns 0 or a positive errno; output arguments count only when it is 0. Methods are called from
 // many workers at once. An exception is a bug or damage that was not foreseen: the dispatcher logs it and answers EIO.
+// The part that changes things is in IFuseFileSystem.Changes.cs.
 // Layers: Protocol; implemented over the engine in Serving, and by tests.
 
 using Hammer2.Fuse.Protocol;
 
 namespace Hammer2.Fuse.Sessions;
 
-/// <summary>The operations that reading needs. Node ids are inode numbers; handles are given out by the open methods.</summary>
-internal interface IFuseFileSystem : IDisposable
+/// <summary>The operations of a filesystem. Node ids are inode numbers; handles are given out by the open methods.</summary>
+internal partial interface IFuseFileSystem : IDisposable
 {
     /// <summary>Finds a name. A name that does not exist is success with node id 0, so that the kernel remembers it.</summary>
     int Lookup(ulong parent, ReadOnlySpan<byte> name, ref FuseEntryOut entry);
