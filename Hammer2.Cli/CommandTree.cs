@@ -31,7 +31,9 @@ internal static class CommandTree
     public static IEnumerable<VerbCommand> Verbs() =>
     [
         MountVerb.Create(), UmountVerb.Create(), MountsVerb.Create(), InfoVerb.Create(), LsVerb.Create(), TreeVerb.Create(),
-        StatVerb.Create(), CatVerb.Create(), GetVerb.Create(), FindVerb.Create(), DuVerb.Create(), VolumeListVerb.Create(),
+        StatVerb.Create(), CatVerb.Create(), GetVerb.Create(), PutVerb.Create(), CpVerb.Create(), RmVerb.Create(),
+        MkdirVerb.Create(), MvVerb.Create(), LnVerb.Create(), TouchVerb.Create(), ChmodVerb.Create(), ChownVerb.Create(),
+        TruncateVerb.Create(), WriteVerb.Create(), FindVerb.Create(), DuVerb.Create(), VolumeListVerb.Create(),
         PfsListVerb.Create(), VolumeHeaderVerb.Create(), ShowVerb.Create(), FreemapVerb.Create(), HashVerb.Create(),
         NameBlockHashVerb.Create(), VerifyVerb.Create(), ManifestVerb.Create(), DemoVerb.Create(), CompletionVerb.Create(),
         VersionVerb.Create(),
