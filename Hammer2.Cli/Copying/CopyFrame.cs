@@ -60,7 +60,7 @@ internal sealed class CopyFrame
         Target.Dispose();
     }
 
-    private static byte[] Join(byte[] path, byte[] name) => path is [.., (byte)'/'] ? [.. path, .. name] : [.. path, (byte)'/', .. name];
+    private static byte[] Join(byte[] path, byte[] name) => path is [] or [.., (byte)'/'] ? [.. path, .. name] : [.. path, (byte)'/', .. name];
 
     private IEnumerable<byte[]> Names()
     {

@@ -93,9 +93,7 @@ internal sealed class TreeCopy(IFileTree target, TreeCopyOptions options, Failur
         var frames = new Stack<CopyFrame>();
         try
         {
-            if (start.Name.Length == 0)
-                frames.Push(new CopyFrame(start.Directory, start.Target, start.Path, start.TargetPath, start.Directory.GetAttributes(), owns: false));
-            else if (CopyEntry(new CopyFrame(start.Directory, start.Target, start.Path, start.TargetPath, default, owns: false), start.Name, start.TargetName, queue, buffer) is { } first)
+            if (FirstFrame(start, queue, buffer) is { } first)
                 frames.Push(first);
             while (frames.TryPeek(out CopyFrame? frame))
             {
@@ -118,6 +116,17 @@ internal sealed class TreeCopy(IFileTree target, TreeCopyOptions options, Failur
                 frame.Release();
         }
     }
+
+    // Of the directory whose contents are copied; or of the entry itself, when that is a directory.
+    private CopyFrame? FirstFrame(CopyStart start, ChannelWriter<FileJob> queue, CopyBuffer buffer)
+    {
+        if (start.Name.Length == 0)
+            return new CopyFrame(start.Directory, start.Target, start.Path, start.TargetPath, start.Directory.GetAttributes(), owns: false);
+        var above = new CopyFrame(start.Directory, start.Target, Above(start.Path), Above(start.TargetPath), default, owns: false);
+        return CopyEntry(above, start.Name, start.TargetName, queue, buffer);
+    }
+
+    private static byte[] Above(byte[] path) => path[..(path.AsSpan().TrimEnd((byte)'/').LastIndexOf((byte)'/') + 1)];
 
     // The next name of the directory; when it cannot be listed any further that is reported and the directory ends.
     private byte[]? Next(CopyFrame frame)

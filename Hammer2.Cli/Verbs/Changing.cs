@@ -23,6 +23,13 @@ internal static class Changing
         Arity = ArgumentArity.OneOrMore,
     };
 
+    /// <summary>Sources and a target as one argument: the last is the target, whatever their number.</summary>
+    public static Argument<string[]> SourcesAndTarget(string target, string description) => new($"SOURCE... {target}")
+    {
+        Description = description,
+        Arity = new ArgumentArity(2, 100_000),
+    };
+
     /// <summary>Whom a new object belongs to when nothing else is asked for.</summary>
     public static uint OwnerIn(IFileTree tree, IFileNode directory) => tree.DefaultOwner ?? directory.GetAttributes().Uid;
 

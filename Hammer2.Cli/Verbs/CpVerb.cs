@@ -18,15 +18,9 @@ internal static class CpVerb
     public static VerbCommand Create()
     {
         Argument<string> image = GlobalOptions.Image();
-        var sources = new Argument<string[]>("SOURCE")
-        {
-            Description = "Paths of the PFS, or host:PATH of this computer; DIR/. means the contents of DIR.",
-            Arity = ArgumentArity.OneOrMore,
-        };
-        var target = new Argument<string>("TARGET")
-        {
-            Description = "A new name, or an existing directory to copy into; host:PATH is on this computer.",
-        };
+        Argument<string[]> names = Changing.SourcesAndTarget(
+            "TARGET",
+            "Paths of the PFS, or host:PATH of this computer; DIR/. means the contents of DIR. TARGET is a new name, or an existing directory.");
         var recursive = new Option<bool>("--recursive", "-r", "-R") { Description = "Copy directories and what is in them." };
         var force = new Option<bool>("--force", "-f") { Description = "Replace files that exist; directories are merged." };
         return new VerbCommand(
@@ -36,12 +30,12 @@ internal static class CpVerb
             "hammer2 cp disk.img@DATA host:./rc.conf /etc",
             "hammer2 cp -r disk.img@DATA /home/me host:./me")
         {
-            image, sources, target, recursive, force,
+            image, names, recursive, force,
         }.Runs((context, parsed) => Copy(
             context,
             parsed.GetRequiredValue(image),
-            parsed.GetRequiredValue(sources),
-            parsed.GetRequiredValue(target),
+            parsed.GetRequiredValue(names)[..^1],
+            parsed.GetRequiredValue(names)[^1],
             parsed.GetValue(recursive),
             new TreeCopyOptions { Force = parsed.GetValue(force) }));
     }

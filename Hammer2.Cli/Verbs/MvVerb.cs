@@ -15,8 +15,8 @@ internal static class MvVerb
     public static VerbCommand Create()
     {
         Argument<string> image = GlobalOptions.Image();
-        var sources = new Argument<string[]>("SOURCE") { Description = "Paths of the PFS, or patterns.", Arity = ArgumentArity.OneOrMore };
-        var target = new Argument<string>("TARGET") { Description = "The new name, or an existing directory to move into." };
+        Argument<string[]> names = Changing.SourcesAndTarget(
+            "TARGET", "Paths of the PFS, or patterns; then the new name, or an existing directory to move into.");
         var keep = new Option<bool>("--no-clobber", "-n") { Description = "Refuse to replace what exists." };
         var exchange = new Option<bool>("--exchange") { Description = "Swap SOURCE and TARGET; both must exist." };
         return new VerbCommand(
@@ -26,12 +26,12 @@ internal static class MvVerb
             "hammer2 mv disk.img@DATA '/in/*.log' /old",
             "hammer2 mv --exchange disk.img@DATA /current /next")
         {
-            image, sources, target, keep, exchange,
+            image, names, keep, exchange,
         }.Runs((context, parsed) => Move(
             context,
             parsed.GetRequiredValue(image),
-            parsed.GetRequiredValue(sources),
-            parsed.GetRequiredValue(target),
+            parsed.GetRequiredValue(names)[..^1],
+            parsed.GetRequiredValue(names)[^1],
             parsed.GetValue(keep),
             parsed.GetValue(exchange)));
     }

@@ -15,15 +15,9 @@ internal static class PutVerb
     public static VerbCommand Create()
     {
         Argument<string> image = GlobalOptions.Image();
-        var sources = new Argument<string[]>("SOURCE")
-        {
-            Description = "Files and directories of this computer; DIR/. means the contents of DIR, - standard input.",
-            Arity = ArgumentArity.OneOrMore,
-        };
-        var path = new Argument<string>("PATH")
-        {
-            Description = "A new name in the PFS, or an existing directory to copy into.",
-        };
+        Argument<string[]> names = Changing.SourcesAndTarget(
+            "PATH",
+            "Files and directories of this computer; DIR/. means the contents of DIR, - standard input. PATH is a new name in the PFS, or an existing directory.");
         var force = new Option<bool>("--force", "-f")
         {
             Description = "Replace files that exist; directories are merged.",
@@ -39,12 +33,12 @@ internal static class PutVerb
             "hammer2 put disk.img@DATA ./site/. /www",
             "hammer2 put disk.img@DATA - /notes.txt")
         {
-            image, sources, path, force, resume,
+            image, names, force, resume,
         }.Runs((context, parsed) => Put(
             context,
             parsed.GetRequiredValue(image),
-            parsed.GetRequiredValue(sources),
-            parsed.GetRequiredValue(path),
+            parsed.GetRequiredValue(names)[..^1],
+            parsed.GetRequiredValue(names)[^1],
             new TreeCopyOptions { Force = parsed.GetValue(force), Resume = parsed.GetValue(resume) }));
     }
 
