@@ -15,7 +15,7 @@ internal static class CommandTree
 {
     public static RootCommand Build()
     {
-        var root = new RootCommand("Mounts and reads HAMMER2 volumes of DragonFly BSD: image files, disks and partitions.");
+        var root = new RootCommand("Mounts, reads and changes HAMMER2 volumes of DragonFly BSD: image files, disks and partitions.");
         foreach (Option option in GlobalOptions.All)
             root.Options.Add(option);
         foreach (VerbCommand verb in Verbs())
@@ -31,7 +31,9 @@ internal static class CommandTree
     public static IEnumerable<VerbCommand> Verbs() =>
     [
         MountVerb.Create(), UmountVerb.Create(), MountsVerb.Create(), InfoVerb.Create(), LsVerb.Create(), TreeVerb.Create(),
-        StatVerb.Create(), CatVerb.Create(), GetVerb.Create(), FindVerb.Create(), DuVerb.Create(), VolumeListVerb.Create(),
+        StatVerb.Create(), CatVerb.Create(), GetVerb.Create(), PutVerb.Create(), CpVerb.Create(), RmVerb.Create(),
+        MkdirVerb.Create(), MvVerb.Create(), LnVerb.Create(), TouchVerb.Create(), ChmodVerb.Create(), ChownVerb.Create(),
+        TruncateVerb.Create(), WriteVerb.Create(), FindVerb.Create(), DuVerb.Create(), VolumeListVerb.Create(),
         PfsListVerb.Create(), VolumeHeaderVerb.Create(), ShowVerb.Create(), FreemapVerb.Create(), HashVerb.Create(),
         NameBlockHashVerb.Create(), VerifyVerb.Create(), FsckVerb.Create(), ManifestVerb.Create(), DemoVerb.Create(),
         CompletionVerb.Create(), VersionVerb.Create(), NewfsVerb.Create(),
@@ -150,7 +152,7 @@ internal sealed class HelpWithExamples(HelpAction usual) : SynchronousCommandLin
 
         output.WriteLine();
         output.WriteLine(
-            "Exit codes: 0 done; 1 something could not be read; 2 wrong arguments; 3 cannot open the volume; 130 interrupted.");
+            "Exit codes: 0 done; 1 something could not be read or changed; 2 wrong arguments; 3 cannot open the volume; 130 interrupted.");
         return code;
     }
 }

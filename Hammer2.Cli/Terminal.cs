@@ -17,6 +17,9 @@ internal sealed record Terminal(
     bool ErrorIsTerminal = false,
     CancellationToken Stop = default)
 {
+    /// <summary>Raw bytes of standard input; null when there is none.</summary>
+    public Stream? Input { get; init; }
+
     /// <summary>The process's own console.</summary>
     public static Terminal ForProcess(CancellationToken stop)
     {
@@ -27,6 +30,9 @@ internal sealed record Terminal(
         }
 
         return new Terminal(
-            new StandardOutput(), Console.Error, !Console.IsOutputRedirected, !Console.IsErrorRedirected, stop);
+            new StandardOutput(), Console.Error, !Console.IsOutputRedirected, !Console.IsErrorRedirected, stop)
+        {
+            Input = Console.OpenStandardInput(),
+        };
     }
 }

@@ -27,6 +27,14 @@ internal static class ErrorText
         Hammer2Error.Io => "could not be read from the medium",
         Hammer2Error.Unsupported => "uses a feature that is not supported",
         Hammer2Error.InvalidArgument => "invalid argument",
+        Hammer2Error.Exists => "exists",
+        Hammer2Error.NotEmpty => "directory not empty",
+        Hammer2Error.NoSpace => "no space left",
+        Hammer2Error.FileTooLarge => "larger than a file can be",
+        Hammer2Error.TooManyLinks => "too many hard links",
+        Hammer2Error.NotPermitted => "not permitted",
+        Hammer2Error.ReadOnly => "read-only",
+        Hammer2Error.InUse => "in use",
         _ => error.ToString(),
     };
 

@@ -1,6 +1,6 @@
 // Opening what the user named: IMAGE[@LABEL] becomes a volume and, when a verb looks into it, a PFS.
 // Invariants: whatever goes wrong here ends the run with exit code 3 (2 when the arguments are to
-// blame) and one line; the image is opened read-only.
+// blame) and one line; the image is opened read-only unless a writing verb asks otherwise.
 
 using Hammer2.Cli.Output;
 using Hammer2.Engine.Pfs;
@@ -33,10 +33,14 @@ internal sealed class OpenedImage : IDisposable
         new(image, Guard(image, () => Hammer2Volume.Open(Spec(image), Options(context))), null);
 
     /// <summary>Opens the volume and the PFS of the label, or the default one.</summary>
-    public static OpenedImage OpenPfs(VerbContext context, string image)
+    /// <param name="context">The run's options.</param>
+    /// <param name="image">As the user gave it.</param>
+    /// <param name="writable">For changes: committed when asked and at closing, not by a timer.</param>
+    public static OpenedImage OpenPfs(VerbContext context, string image, bool writable = false)
     {
         VolumeSpec spec = Spec(image);
-        Hammer2Volume volume = Guard(image, () => Hammer2Volume.Open(spec, Options(context)));
+        VolumeOptions options = Options(context) with { Writable = writable, CommitInterval = TimeSpan.Zero };
+        Hammer2Volume volume = Guard(image, () => Hammer2Volume.Open(spec, options));
         try
         {
             return new OpenedImage(image, volume, Guard(image, () => volume.OpenPfs(spec.Label)));

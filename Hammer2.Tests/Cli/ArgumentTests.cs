@@ -29,7 +29,7 @@ public sealed class ArgumentTests : CliTests
         foreach (string example in examples)
         {
             string command = example[example.IndexOf("hammer2", StringComparison.Ordinal)..]
-                .Split('|', '>', ')')[0].Replace("'", "", StringComparison.Ordinal);
+                .Split('|', '>', '<', ')')[0].Replace("'", "", StringComparison.Ordinal);
             Assert.AreEqual(0, CommandTree.Build().Parse(command["hammer2".Length..]).Errors.Count, example);
         }
     }
@@ -66,6 +66,12 @@ public sealed class ArgumentTests : CliTests
     [DataRow("ls", "ls needs IMAGE[@LABEL]")]
     [DataRow("get x.img /a", "get needs DEST")]
     [DataRow("cat x.img", "cat needs PATH")]
+    [DataRow("put x.img /a", "put needs SOURCE... PATH")]
+    [DataRow("mv x.img /a", "mv needs SOURCE... TARGET")]
+    [DataRow("rm x.img", "rm needs PATH")]
+    [DataRow("truncate x.img /a", "--size")]
+    [DataRow("chmod x.img rw /a", "MODE is octal")]
+    [DataRow("chown x.img me /a", "in numbers")]
     [DataRow("ls a b c", "one argument too many: 'c'")]
     [DataRow("ls --foo x.img", "ls has no option '--foo'")]
     [DataRow("ls -j x.img", "ls has no option '-j'")]

@@ -31,11 +31,15 @@ internal sealed record CliRun(int ExitCode, byte[] OutputBytes, string Error)
     public static CliRun Of(params string[] args) => On(null, args);
 
     /// <summary>Runs the command with another way of mounting.</summary>
-    public static CliRun On(IMountHost? host, string[] args, CancellationToken stop = default)
+    public static CliRun On(IMountHost? host, string[] args, CancellationToken stop = default) => On(host, args, null, stop);
+
+    /// <summary>Runs the command with standard input.</summary>
+    public static CliRun On(IMountHost? host, string[] args, Stream? input, CancellationToken stop)
     {
         var output = new MemoryStream();
         var error = new StringWriter { NewLine = "\n" };
-        int code = Program.Run(args, new Terminal(output, TextWriter.Synchronized(error), Stop: stop), host);
+        var terminal = new Terminal(output, TextWriter.Synchronized(error), Stop: stop) { Input = input };
+        int code = Program.Run(args, terminal, host);
         return new CliRun(code, output.ToArray(), error.ToString());
     }
 
