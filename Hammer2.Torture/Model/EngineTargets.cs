@@ -2,10 +2,8 @@
 // methods that the root passes on to everything below it.
 // Media are sparse and in memory.
 
-using Hammer2.Engine.Devices;
 using Hammer2.Engine.Format;
 using Hammer2.Engine.Pfs;
-using Hammer2.Engine.Primitives;
 
 namespace Hammer2.Torture.Model;
 
@@ -14,13 +12,9 @@ internal static class EngineTargets
 {
     private static readonly CompressionMethod[] s_compressions = [CompressionMethod.Lz4, CompressionMethod.None, CompressionMethod.AutoZero, CompressionMethod.Zlib];
 
-    /// <summary>A formatted volume in memory; tests may set another way to make one.</summary>
-    public static Func<MemoryBlockDevice> NewMedium { get; set; } =
-        static () => throw new Hammer2Exception(Hammer2Error.Unsupported, "there is no way to format a volume yet");
-
     public static EngineTarget Fresh(int seed)
     {
-        var target = new EngineTarget(NewMedium(), EngineSettings.From(seed));
+        var target = new EngineTarget(MediumCheck.NewMedium(), EngineSettings.From(seed));
         using Vnode root = target.Pfs.OpenRoot();
         root.TrySetAttributes(new AttributeChanges { Compression = s_compressions[seed / 8 % 4] });
         return target;

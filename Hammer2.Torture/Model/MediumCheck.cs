@@ -11,14 +11,23 @@ namespace Hammer2.Torture.Model;
 /// <summary>Media of the benches.</summary>
 internal static class MediumCheck
 {
-    /// <summary>Everything that is wrong with the medium, one line each.</summary>
+    private const long MediumBytes = 8L << 30;
+
+    /// <summary>A formatted volume in memory.</summary>
+    public static MemoryBlockDevice NewMedium()
+    {
+        var medium = new MemoryBlockDevice(MediumBytes);
+        VolumeFormatter.Format([medium]);
+        return medium;
+    }
+
+    /// <summary>Everything that is wrong with the medium, one line each. Space that waits for bulkfree is not wrong.</summary>
     public static IReadOnlyList<string> Problems(MemoryBlockDevice medium)
     {
         try
         {
-            using Hammer2Volume volume = Hammer2Volume.Open([medium], new VolumeOptions());
-            VerifyReport report = new VolumeVerifier(volume).Run();
-            return [.. report.Findings.Select(static finding => finding.Message)];
+            CheckReport report = VolumeChecker.Check([medium], new CheckOptions { Workers = 1 });
+            return [.. report.Findings.Where(static finding => finding.Severity != CheckSeverity.Information).Select(static finding => finding.ToString())];
         }
         catch (Hammer2Exception failure)
         {

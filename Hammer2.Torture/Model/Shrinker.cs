@@ -9,6 +9,7 @@ namespace Hammer2.Torture.Model;
 /// <param name="budget">How long to go on.</param>
 internal sealed class Shrinker(Func<IReadOnlyList<Op>, string?> fails, TimeSpan budget)
 {
+    private const int PairsTriedMax = 40;
     private readonly DateTime _end = DateTime.UtcNow + budget;
 
     /// <summary>Message of the failure of what <see cref="Shrink"/> returned.</summary>
@@ -28,6 +29,8 @@ internal sealed class Shrinker(Func<IReadOnlyList<Op>, string?> fails, TimeSpan 
             int before = best.Count;
             best = Drop(best);
             best = Simplify(best);
+            if (best.Count <= PairsTriedMax)
+                best = DropPairs(best);
             smaller = best.Count < before;
         }
 
@@ -50,11 +53,27 @@ internal sealed class Shrinker(Func<IReadOnlyList<Op>, string?> fails, TimeSpan 
         return best;
     }
 
+    // Steps that need each other (an open and its use) go only together.
+    private List<Op> DropPairs(List<Op> best)
+    {
+        for (int i = best.Count - 1; i > 0 && !IsOver; i--)
+        {
+            for (int j = Math.Min(i, best.Count) - 1; j >= 0 && i < best.Count && !IsOver; j--)
+            {
+                List<Op> rest = [.. best.Where((_, index) => index != i && index != j)];
+                if (Fails(rest))
+                    best = rest;
+            }
+        }
+
+        return best;
+    }
+
     private List<Op> Simplify(List<Op> best)
     {
         for (int i = 0; i < best.Count; i++)
         {
-            foreach (Op simpler in Simpler(best[i]))
+            foreach (Op simpler in Simpler(best[i]).Concat(WithOtherHandle(best, i)))
             {
                 if (IsOver)
                     return best;
@@ -66,6 +85,20 @@ internal sealed class Shrinker(Func<IReadOnlyList<Op>, string?> fails, TimeSpan 
         }
 
         return best;
+    }
+
+    // One handle instead of two, or none.
+    private static IEnumerable<Op> WithOtherHandle(List<Op> ops, int index)
+    {
+        Op op = ops[index];
+        if (op.At.Path is not null || op.Kind == OpKind.Open)
+            yield break;
+        foreach (Op open in ops.Take(index).Where(other => other.Kind == OpKind.Open && other.Slot != op.At.Slot))
+        {
+            yield return op with { At = Ref.Of(open.Slot) };
+            if (open.At.Path is not null)
+                yield return op with { At = open.At };
+        }
     }
 
     private static IEnumerable<Op> Simpler(Op op)

@@ -7,12 +7,17 @@ namespace Hammer2.Torture.Model;
 internal sealed class SparseBytes
 {
     private const int PageBytes = 4096;
+    private const int BlockBytes = 65536;
     private readonly SortedDictionary<long, byte[]> _pages = [];
+    private readonly HashSet<long> _blocks = [];
 
     public long Size { get; private set; }
 
     /// <summary>Offsets of pages that hold something besides zeros.</summary>
     public IEnumerable<long> NonZeroPages => _pages.Where(static p => p.Value.AsSpan().ContainsAnyExcept((byte)0)).Select(static p => p.Key * PageBytes);
+
+    /// <summary>Blocks of 64 KiB that were written to since they last were a hole as a whole; zeros count.</summary>
+    public int WrittenBlocks => _blocks.Count;
 
     public static int PageSize => PageBytes;
 
@@ -44,6 +49,7 @@ internal sealed class SparseBytes
             int at = (int)((offset + done) % PageBytes);
             int part = Math.Min(data.Length - done, PageBytes - at);
             long index = (offset + done) / PageBytes;
+            _blocks.Add((offset + done) / BlockBytes);
             if (!_pages.TryGetValue(index, out byte[]? page))
                 _pages.Add(index, page = new byte[PageBytes]);
             data.Slice(done, part).CopyTo(page.AsSpan(at));
@@ -54,7 +60,11 @@ internal sealed class SparseBytes
     public void SetSize(long size)
     {
         if (size < Size)
+        {
             Clear(size, Size - size);
+            _blocks.RemoveWhere(block => block * BlockBytes >= size);
+        }
+
         Size = size;
     }
 
@@ -65,6 +75,7 @@ internal sealed class SparseBytes
     public void Clear(long offset, long length)
     {
         long end = length > long.MaxValue - offset ? long.MaxValue : offset + length;
+        _blocks.RemoveWhere(block => block * BlockBytes >= offset && end - BlockBytes >= block * BlockBytes);
         foreach (long index in _pages.Keys.Where(i => (i + 1) * PageBytes > offset && i * PageBytes < end).ToArray())
         {
             long from = Math.Max(offset, index * PageBytes), to = Math.Min(end, (index + 1) * PageBytes);
