@@ -6,15 +6,11 @@ using Hammer2.Cli;
 namespace Hammer2.Tests.Cli;
 
 [TestClass]
-public sealed class NewfsFromTests
+public sealed class NewfsFromTests : IDisposable
 {
-    private TemporaryFolder _folder = null!;
+    private readonly TemporaryFolder _folder = new();
 
-    [TestInitialize]
-    public void MakeFolder() => _folder = new TemporaryFolder();
-
-    [TestCleanup]
-    public void RemoveFolder() => _folder.Dispose();
+    public void Dispose() => _folder.Dispose();
 
     [TestMethod]
     [DataRow("lz4")]
@@ -23,13 +19,13 @@ public sealed class NewfsFromTests
     public void TreeGoesInAndComesOutTheSame(string compression)
     {
         string tree = MakeTree();
-        string image = _folder.File("filled.img");
+        string image = _folder["filled.img"];
         CliRun made = CliRun.Of("newfs", image, "--from", tree, "--compression", compression, "-L", "HOME", "--json");
         Assert.AreEqual(ExitCode.Success, made.ExitCode, made.Error);
         Assert.AreEqual(5, made.Json.GetProperty("copied").GetProperty("files").GetInt32());
         Assert.AreEqual(ExitCode.Success, CliRun.Of("fsck", image).ExitCode, CliRun.Of("fsck", image).Output);
 
-        string back = _folder.File("back");
+        string back = _folder["back"];
         CliRun got = CliRun.Of("get", image + "@HOME", "/.", back);
         Assert.AreEqual(ExitCode.Success, got.ExitCode, got.Error);
         foreach (string path in Directory.EnumerateFiles(tree, "*", SearchOption.AllDirectories))
@@ -47,7 +43,7 @@ public sealed class NewfsFromTests
         byte[] noise = new byte[40 << 20];
         new Random(1).NextBytes(noise);
         File.WriteAllBytes(Path.Combine(tree, "noise"), noise);
-        string image = _folder.File("small.img");
+        string image = _folder["small.img"];
         CliRun run = CliRun.Of("newfs", image, "--from", tree, "--size", "48M");
         Assert.AreNotEqual(ExitCode.Success, run.ExitCode);
         Assert.HasCount(1, run.Error.Split('\n', StringSplitOptions.RemoveEmptyEntries), run.Error);
@@ -57,15 +53,15 @@ public sealed class NewfsFromTests
     [TestMethod]
     public void MissingTreeIsSaidBeforeAnythingIsMade()
     {
-        string image = _folder.File("none.img");
-        CliRun run = CliRun.Of("newfs", image, "--from", _folder.File("nowhere"), "--size", "64M");
+        string image = _folder["none.img"];
+        CliRun run = CliRun.Of("newfs", image, "--from", _folder["nowhere"], "--size", "64M");
         Assert.AreEqual(ExitCode.Usage, run.ExitCode);
         Assert.IsFalse(File.Exists(image));
     }
 
     private string MakeTree()
     {
-        string tree = _folder.File("tree");
+        string tree = _folder["tree"];
         string deep = Path.Combine(tree, "a", "b c", new string('n', 200));
         Directory.CreateDirectory(deep);
         File.WriteAllText(Path.Combine(tree, "small"), "inside the inode");
