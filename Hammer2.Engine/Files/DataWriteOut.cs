@@ -32,6 +32,9 @@ internal sealed class DataWriteOut(BlockReader reader, BlockWriter writer, Freem
     /// <summary>Mirror TID of what is written now.</summary>
     internal ulong OpenTid => tids.OpenTid;
 
+    /// <summary>Told of bytes that lost a reference and may become free.</summary>
+    internal Action<ulong> Replaced { get; set; } = static _ => { };
+
     /// <summary>True when some file has blocks in memory.</summary>
     internal bool HasWork
     {
@@ -255,6 +258,8 @@ internal sealed class DataWriteOut(BlockReader reader, BlockWriter writer, Freem
         if (old.Physical.HasData)
         {
             content.Allocated -= Math.Min(content.Allocated, (ulong)old.Physical.Bytes);
+            Replaced((ulong)old.Physical.Bytes);
+
             // Written since the last commit, or since the file lost its last name: no topology knows it.
             if (old.MirrorTid >= (slot.IsRemoved ? slot.RemovedTid : tids.OpenTid))
                 writer.Discard(BlockRefType.Data, old.Physical);

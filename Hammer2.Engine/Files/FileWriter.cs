@@ -277,7 +277,9 @@ internal sealed class FileWriter(BlockReader reader, BlockWriter writer, DirtyBl
             last,
             gone =>
             {
-                content.Allocated -= Math.Min(content.Allocated, (ulong)gone.Physical.Bytes + (gone.IsNode ? gone.DataCount : 0));
+                ulong bytes = (ulong)gone.Physical.Bytes + (gone.IsNode ? gone.DataCount : 0);
+                content.Allocated -= Math.Min(content.Allocated, bytes);
+                writeOut.Replaced(bytes);
                 if (gone.Type == BlockRefType.Data && gone.MirrorTid >= (slot.IsRemoved ? slot.RemovedTid : open))
                     writer.Discard(gone.Type, gone.Physical);
             },

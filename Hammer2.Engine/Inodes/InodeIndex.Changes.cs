@@ -72,6 +72,29 @@ internal sealed partial class InodeIndex
         }
     }
 
+    /// <summary>What files without names still hold on the medium; no operation is running.</summary>
+    internal List<BlockRef[]> CollectRemoved()
+    {
+        InodeSlot[] removed;
+        lock (_gate)
+        {
+            removed = [.. _table.Values.Where(s => s.IsRemoved)];
+            foreach (InodeSlot slot in removed)
+                slot.Views++;
+        }
+
+        var held = new List<BlockRef[]>();
+        foreach (InodeSlot slot in removed)
+        {
+            slot.Lock.EnterReadLock();
+            held.Add([.. slot.Current.Content.Tree.CollectStored()]);
+            slot.Lock.ExitReadLock();
+            Unpin(slot);
+        }
+
+        return held;
+    }
+
     /// <summary>Writes every dirty inode into a commit; no operation is running. The root comes last and is written always.</summary>
     /// <param name="flush">Where blocks go.</param>
     /// <param name="nextModifyTid">A fresh modify TID for each inode.</param>

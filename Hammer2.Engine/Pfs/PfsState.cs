@@ -52,6 +52,7 @@ internal sealed class PfsState : IInodeReclaimer
         if (Writer is null)
             return;
         Writer.Data.Abandon(slot);
+        Writer.Space.Note(slot.IsRemoved ? slot.Current.Content.Allocated + 1024 : 0);
         if (slot.IsRemoved)
             slot.Current.Content.Tree.Abandon(Writer.Blocks, slot.RemovedTid);
     }

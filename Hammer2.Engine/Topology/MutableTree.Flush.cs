@@ -34,6 +34,26 @@ internal sealed partial class MutableTree
         }
     }
 
+    /// <summary>Every reference that leads from memory to the medium; what is below a tree that no commit knows.</summary>
+    internal List<BlockRef> CollectStored()
+    {
+        var stored = new List<BlockRef>();
+        var work = new Stack<TreeNode>();
+        work.Push(Root);
+        while (work.TryPop(out TreeNode? node))
+        {
+            for (int i = 0; i < node.Count; i++)
+            {
+                if (node.ChildAt(i) is TreeNode child)
+                    work.Push(child);
+                else if (node[i].Physical.HasData)
+                    stored.Add(node[i]);
+            }
+        }
+
+        return stored;
+    }
+
     /// <summary>Says that the owner's block now holds the root array.</summary>
     internal void MarkClean()
     {

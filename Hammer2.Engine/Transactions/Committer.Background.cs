@@ -22,6 +22,9 @@ internal sealed partial class Committer : IDisposable
     /// <summary>Called with the reason when another system has changed the volume: everything cached is worthless.</summary>
     internal Action? MediumChanged { get; set; }
 
+    /// <summary>Called now and then by the background thread, to look whether space gets low.</summary>
+    internal Action? SpaceIsChecked { get; set; }
+
     /// <summary>Starts committing by itself.</summary>
     /// <param name="interval">Longest time that a change waits; zero = only write-out, no commits.</param>
     internal void Start(TimeSpan interval)
@@ -103,6 +106,7 @@ internal sealed partial class Committer : IDisposable
             {
                 if (Failure is not null)
                     continue;
+                SpaceIsChecked?.Invoke();
                 bool due = _interval > TimeSpan.Zero && DateTime.UtcNow - lastCommit >= _interval;
                 if (due || Budget.Bytes > Budget.BytesMax / 2 && MetadataBytes > Budget.BytesMax / 4)
                 {

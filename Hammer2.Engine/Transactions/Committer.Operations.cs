@@ -93,13 +93,13 @@ internal sealed partial class Committer
             Wake();
     }
 
-    /// <summary>Runs something while no operation runs; for rare maintenance.</summary>
-    internal void RunExclusive(Action action)
+    /// <summary>Runs something while no operation runs; it is given the header of the last freeze, durable or not.</summary>
+    internal void RunExclusive(Action<VolumeHeader> action)
     {
         _gate.EnterWriteLock();
         try
         {
-            action();
+            action(_lastFrozen);
         }
         finally
         {

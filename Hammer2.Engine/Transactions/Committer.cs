@@ -33,6 +33,9 @@ internal sealed partial class Committer
     private long _frozen;
     private long _completed;
 
+    /// <summary>The header of the last freeze; guarded by the commit gate.</summary>
+    private VolumeHeader _lastFrozen;
+
     /// <summary>Claims of metadata that the next freeze turns into blocks; guarded by the state lock.</summary>
     private SpaceClaim _metadataClaim;
     private long _metadataBytes;
@@ -48,6 +51,7 @@ internal sealed partial class Committer
         _logger = logger;
         Budget = budget;
         _headers = new VolumeHeaderWriter(volumes);
+        _lastFrozen = _headers.Current;
         _lastLook = DateTime.UtcNow;
     }
 
@@ -154,7 +158,7 @@ internal sealed partial class Committer
             if (!_source!.HasChanges && !_freemap.IsDirty)
                 return null;
             ulong mirrorTid = _tids.OpenTid;
-            VolumeHeaderBuilder header = _headers.Next();
+            var header = new VolumeHeaderBuilder(_lastFrozen);
             if (_source.HasChanges)
                 _source.Freeze(new TreeFlush(_writer, mirrorTid, _tids.Accept), header.SuperRoot);
             ReleaseMetadata();
@@ -163,7 +167,7 @@ internal sealed partial class Committer
             header.MirrorTid = mirrorTid;
             header.FreemapTid = mirrorTid;
             _tids.Advance();
-            return header.ToHeader();
+            return _lastFrozen = header.ToHeader();
         }
         finally
         {

@@ -27,9 +27,6 @@ internal sealed class VolumeHeaderWriter
     /// <summary>The header written last, or found at opening.</summary>
     internal VolumeHeader Current { get; private set; }
 
-    /// <summary>A copy of the current header, to be changed for the next commit.</summary>
-    internal VolumeHeaderBuilder Next() => new(Current);
-
     /// <summary>Writes the header into the next slot and flushes every volume.</summary>
     internal void Write(VolumeHeader header)
     {

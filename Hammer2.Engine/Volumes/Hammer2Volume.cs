@@ -172,6 +172,19 @@ public sealed class Hammer2Volume : IDisposable
         Writer?.Committer.Commit();
     }
 
+    /// <summary>Gives back the space of everything that no PFS or snapshot refers to any more; other work goes on meanwhile.</summary>
+    /// <param name="progress">Told now and then; may be null.</param>
+    /// <param name="stop">Stops it; what was freed until then stays free.</param>
+    /// <returns>The sums of both passes. When a block could not be read nothing was freed, and the report says so.</returns>
+    /// <exception cref="Hammer2Exception"><c>ReadOnly</c>, or the device failed.</exception>
+    public Freemap.BulkfreeReport Bulkfree(IProgress<Freemap.BulkfreeProgress>? progress = null, CancellationToken stop = default)
+    {
+        ThrowIfClosed();
+        return Writer is null
+            ? throw new Hammer2Exception(Hammer2Error.ReadOnly, "The volume is open for reading only; open it for writing to free space.")
+            : Writer.Space.Run(progress, stop);
+    }
+
     /// <summary>Looks whether another system has changed the volume meanwhile; for use after the machine slept.</summary>
     /// <returns>False when it has: then nothing is written any more, see <see cref="Failure"/>.</returns>
     public bool CheckMedium()

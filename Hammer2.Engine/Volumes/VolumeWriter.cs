@@ -42,6 +42,10 @@ internal sealed class VolumeWriter : ICommitSource, IDisposable
         Committer = new Committer(volumes, buffer, Blocks, Freemap, tids, budget, logger);
         Committer.Attach(this);
         Committer.MediumChanged = reader.Cache.Clear;
+        Space = new SpaceReclaimer(reader, Blocks, Freemap, Committer, CollectRemoved, logger);
+        Committer.FindSpace = Space.FindSpace;
+        Committer.SpaceIsChecked = Space.RunIfLow;
+        Data.Replaced = Space.Note;
     }
 
     internal FreemapAllocator Freemap { get; }
@@ -53,6 +57,8 @@ internal sealed class VolumeWriter : ICommitSource, IDisposable
     internal DataWriteOut Data { get; }
 
     internal Committer Committer { get; }
+
+    internal SpaceReclaimer Space { get; }
 
     /// <summary>Mirror TID of what changes now.</summary>
     internal ulong OpenTid => _tids.OpenTid;
@@ -69,6 +75,12 @@ internal sealed class VolumeWriter : ICommitSource, IDisposable
     {
         lock (_gate)
             _mounted.Add(pfs);
+    }
+
+    private List<BlockRef[]> CollectRemoved()
+    {
+        lock (_gate)
+            return [.. _mounted.SelectMany(p => p.Index.CollectRemoved())];
     }
 
     /// <inheritdoc/>
@@ -105,6 +117,7 @@ internal sealed class VolumeWriter : ICommitSource, IDisposable
 
     public void Dispose()
     {
+        Space.Dispose();
         Committer.Dispose();
         Blocks.Dispose();
         _buffer.Dispose();
