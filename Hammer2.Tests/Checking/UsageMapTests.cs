@@ -19,7 +19,7 @@ public sealed class UsageMapTests
     {
         var random = new Random(HammerSeed.Get());
         var seen = new int[Enum.GetValues<BlockClaim>().Length];
-        for (int round = 0; round < 400; round++)
+        for (int round = 0; round < 150; round++)
         {
             var map = new UsageMap();
             var list = new Dictionary<PhysicalOffset, (bool Metadata, int Tree)>();
