@@ -1,6 +1,6 @@
-// Which bytes of the volume are in use, and by what: built by the walk, read by the freemap check. Two bits for every 16 KiB
-// plus two of kind, in records of one 4 MiB segment that exist once something in them is used; 16 KiB pieces that
-// are shared by smaller blocks have a mask of 1 KiB pieces. Exact: the extents of every block are remembered, so
+// Which bytes of the volume are in use, and by what: built by the walk, read by the freemap check. Five bits for every 16 KiB,
+// in records of one 4 MiB segment that exist once something in them is used; 16 KiB pieces that are shared by smaller
+// blocks have a mask of 1 KiB pieces. Exact: the extents of every block are remembered, so
 // that the same block met again, an overlap and a neighbour can be told apart. Thread-safe.
 
 using System.Collections.Concurrent;

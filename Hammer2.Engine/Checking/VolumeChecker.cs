@@ -1,9 +1,9 @@
 // The strict, read-only check of a volume (format page 13.2): headers, every blockref and block of all PFSs and snapshots, names
 // against inodes, and the freemap against what is really in use. It judges the state of one header copy. Nothing is written.
 //
-// Memory: two to four bits for every 16 KiB in use (about 40 MiB for 1 TiB), 1 KiB and more for each 4 MiB with blocks below
-// 16 KiB, and 80 bytes for every named inode of the largest PFS; see UsageMap and PfsScan. Time is linear in the metadata
-// of all PFSs together: snapshots are walked each for their names, but their common data is read once.
+// Memory: five bits for every 16 KiB and what the table of segments takes (about 60 MiB for 1 TiB in use), 2 KiB for each
+// 4 MiB with blocks below 16 KiB, and 80 bytes for every named inode of the largest PFS; see UsageMap and PfsScan. Time is
+// linear in the metadata of all PFSs together: snapshots are walked each for their names, their common data is read once.
 
 using Hammer2.Engine.Devices;
 using Hammer2.Engine.Format;

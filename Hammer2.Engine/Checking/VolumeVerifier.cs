@@ -7,7 +7,6 @@ using System.Runtime.InteropServices;
 using System.Text;
 using Hammer2.Engine.Blocks;
 using Hammer2.Engine.Buffers;
-using Hammer2.Engine.Devices;
 using Hammer2.Engine.Format;
 using Hammer2.Engine.Inodes;
 using Hammer2.Engine.Pfs;
@@ -33,12 +32,10 @@ public sealed class VolumeVerifier
     private const int ObjectNesting = 2;
     private const int InodeNestingMax = 4096;
     private readonly Hammer2Volume _volume;
-    private readonly Stack<Visit> _stack = new();
+    private readonly WorkStack<Visit> _work = new();
     private readonly HashSet<BlockKey> _visited = [];
     private readonly List<VerifyFinding> _findings = [];
     private readonly Counters _total = new();
-    private int _busy;
-    private bool _stop;
 
     /// <summary>Prepares a verification of an opened volume.</summary>
     public VolumeVerifier(Hammer2Volume volume)
@@ -70,7 +67,7 @@ public sealed class VolumeVerifier
                 catch (Exception e)
                 {
                     Interlocked.CompareExchange(ref failure, e, null);
-                    Stop();
+                    _work.Stop();
                 }
             })
             { Name = $"verify {i}", IsBackground = true };
@@ -95,64 +92,12 @@ public sealed class VolumeVerifier
         try
         {
             int live = NodeArray.Normalise(refs, name);
-            _stack.Push(new Visit(refs[..live], owner, 0, ulong.MaxValue, 0));
+            _work.Put(new Visit(refs[..live], owner, 0, ulong.MaxValue, 0));
         }
         catch (Hammer2Exception e)
         {
             _total.Findings++;
             _findings.Add(new VerifyFinding(e.Error, null, 0, null, 0, name, e.Message));
-        }
-    }
-
-    private bool TryTake(out Visit visit)
-    {
-        lock (_stack)
-        {
-            while (true)
-            {
-                if (!_stop && _stack.TryPop(out visit))
-                {
-                    _busy++;
-                    return true;
-                }
-
-                if (_stop || _busy == 0)
-                {
-                    Monitor.PulseAll(_stack);
-                    visit = default;
-                    return false;
-                }
-
-                Monitor.Wait(_stack);
-            }
-        }
-    }
-
-    private void Put(in Visit visit)
-    {
-        lock (_stack)
-        {
-            _stack.Push(visit);
-            Monitor.Pulse(_stack);
-        }
-    }
-
-    private void Done()
-    {
-        lock (_stack)
-        {
-            _busy--;
-            if (_busy == 0 && _stack.Count == 0)
-                Monitor.PulseAll(_stack);
-        }
-    }
-
-    private void Stop()
-    {
-        lock (_stack)
-        {
-            _stop = true;
-            Monitor.PulseAll(_stack);
         }
     }
 
@@ -197,7 +142,10 @@ public sealed class VolumeVerifier
     /// <summary>References to visit, with the key range that their parent grants them.</summary>
     private readonly record struct Visit(BlockRef[] Refs, Owner Owner, ulong Low, ulong High, int Depth);
 
-    private readonly record struct Leaf(BlockRef Ref, Owner Owner);
+    private readonly record struct Leaf(BlockRef Ref, Owner Owner) : IPlaced
+    {
+        public PhysicalOffset Physical => Ref.Physical;
+    }
 
     private sealed class Counters
     {
@@ -228,16 +176,13 @@ public sealed class VolumeVerifier
 
     private sealed class Worker(VolumeVerifier verifier, IProgress<VerifyProgress>? progress) : IDisposable
     {
-        private const int RegionBytes = 1 << 20;
-        private const int GapBytesMax = 16 * 1024;
         private const long ReportBytes = 16 << 20;
-        private readonly NativeBlock _region = new(RegionBytes);
+        private readonly RegionReader _region = new(verifier._volume.VolumeSet);
         private readonly NativeBlock _decoded = new(FormatLimits.LogicalBlockBytes);
 
         // Apart from the region: arrays are read while the inodes of a region are still being looked at.
         private readonly NativeBlock _node = new(FormatLimits.BlockBytesMax);
         private readonly BlockReader _reader = verifier._volume.Reader;
-        private readonly VolumeSet _volumes = verifier._volume.VolumeSet;
         private readonly Counters _counters = new();
         private readonly List<VerifyFinding> _found = [];
         private List<Leaf> _leaves = [];
@@ -252,15 +197,15 @@ public sealed class VolumeVerifier
 
         internal void Run(CancellationToken cancel)
         {
-            while (verifier.TryTake(out Visit visit))
+            while (verifier._work.TryTake(out Visit visit))
             {
                 if (cancel.IsCancellationRequested)
-                    verifier.Stop();
+                    verifier._work.Stop();
                 else
                     Process(visit, cancel);
                 if (_counters.Bytes > ReportBytes || _found.Count > 0)
                     verifier.Add(_counters, _found, progress);
-                verifier.Done();
+                verifier._work.Done();
             }
 
             verifier.Add(_counters, _found, progress);
@@ -294,7 +239,7 @@ public sealed class VolumeVerifier
                     Descend(bref, owner, depth);
                 else if (bref.Type == BlockRefType.Dirent && !bref.Physical.HasData)
                     _counters.Dirents++;
-                else
+                else if (HasLegalAddress(bref, owner))
                     _next.Add(new Leaf(bref, owner));
             }
         }
@@ -319,7 +264,7 @@ public sealed class VolumeVerifier
                 Count(bref);
                 BlockRef[] children = MemoryMarshal.Cast<byte, BlockRef>(block).ToArray();
                 int live = NodeArray.Normalise(children, bref);
-                verifier.Put(new Visit(children[..live], owner, bref.Key, bref.LastKey, depth + 1));
+                verifier._work.Put(new Visit(children[..live], owner, bref.Key, bref.LastKey, depth + 1));
             }
             catch (Hammer2Exception e)
             {
@@ -331,100 +276,44 @@ public sealed class VolumeVerifier
         {
             while (!leaves.IsEmpty)
             {
-                int count = GroupLength(leaves, out ulong start, out int bytes);
-                if (count == 0)
-                {
-                    leaves = leaves[1..];
-                    continue;
-                }
-
-                bool whole = TryReadRegion(start, bytes);
-                for (int i = 0; i < count; i++)
-                    CheckLeaf(leaves[i], whole ? start : null);
+                int count = _region.Load(leaves);
+                foreach (ref readonly Leaf leaf in leaves[..count])
+                    CheckLeaf(leaf);
                 leaves = leaves[count..];
             }
         }
 
-        // The longest run of neighbours that fits the region; 0 when the first one has no legal address.
-        private int GroupLength(ReadOnlySpan<Leaf> leaves, out ulong start, out int bytes)
-        {
-            start = leaves[0].Ref.Physical.Offset;
-            bytes = leaves[0].Ref.Physical.Bytes;
-            if (!HasLegalAddress(leaves[0], report: true))
-                return 0;
-            int count = 1;
-            while (count < leaves.Length)
-            {
-                ulong next = leaves[count].Ref.Physical.Offset;
-                if (!HasLegalAddress(leaves[count], report: false))
-                    break;
-                ulong end = Math.Max(start + (ulong)bytes, next + (ulong)leaves[count].Ref.Physical.Bytes);
-                if (next > start + (ulong)bytes + GapBytesMax || end - start > RegionBytes || !_volumes.Contains(start, (int)(end - start)))
-                    break;
-                bytes = (int)(end - start);
-                count++;
-            }
-
-            return count;
-        }
-
-        private bool HasLegalAddress(in Leaf leaf, bool report)
+        private bool HasLegalAddress(in BlockRef bref, in Owner owner)
         {
             try
             {
-                _reader.CheckAddress(leaf.Ref);
+                _reader.CheckAddress(bref);
                 return true;
             }
             catch (Hammer2Exception e)
             {
-                if (report)
-                    Find(e.Error, leaf.Ref, leaf.Owner, e.Message);
+                Find(e.Error, bref, owner, e.Message);
                 return false;
             }
         }
 
-        private bool TryReadRegion(ulong start, int bytes)
+        private void CheckLeaf(in Leaf leaf)
         {
             try
             {
-                _volumes.Read((long)start, _region.Slice(0, bytes));
-                return true;
-            }
-            catch (Hammer2Exception)
-            {
-                // Then each block is read for itself, and the unreadable one is the one that is reported.
-                return false;
-            }
-        }
-
-        private void CheckLeaf(in Leaf leaf, ulong? regionStart)
-        {
-            BlockRef bref = leaf.Ref;
-            try
-            {
-                Span<byte> block;
-                if (regionStart is ulong start)
-                {
-                    block = _region.Slice((int)(bref.Physical.Offset - start), bref.Physical.Bytes);
-                    if (!Checks.Matches(bref, block))
-                        throw new Hammer2Exception(Hammer2Error.CheckFailed, $"Check code of blockref {bref} differs: the block is damaged.");
-                }
-                else
-                {
-                    block = _region.Slice(0, bref.Physical.Bytes);
-                    _reader.ReadStored(bref, block);
-                }
-
-                Count(bref);
+                ReadOnlySpan<byte> block = _region.Get(leaf.Physical);
+                if (!Checks.Matches(leaf.Ref, block))
+                    throw new Hammer2Exception(Hammer2Error.CheckFailed, $"Check code of blockref {leaf.Ref} differs: the block is damaged.");
+                Count(leaf.Ref);
                 CheckContents(leaf, block);
             }
             catch (Hammer2Exception e)
             {
-                Find(e.Error, bref, leaf.Owner, e.Message);
+                Find(e.Error, leaf.Ref, leaf.Owner, e.Message);
             }
         }
 
-        private void CheckContents(in Leaf leaf, Span<byte> block)
+        private void CheckContents(in Leaf leaf, ReadOnlySpan<byte> block)
         {
             switch (leaf.Ref.Type)
             {

@@ -64,6 +64,23 @@ public sealed class CheckFuzzTests
     }
 
     [TestMethod]
+    public void EveryFlippedBlockIsFoundAlsoWhereSnapshotsShare()
+    {
+        GoldenImage image = GoldenImages.Get("multi-pfs");
+        var random = new Random(HammerSeed.Get());
+        byte[] one = new byte[1];
+        foreach ((ulong offset, int bytes) in new BlockLister(image.Devices[0]).Checked().Distinct())
+        {
+            var device = new OverlayDevice(image.Devices[0]);
+            long at = (long)offset + random.Next(bytes);
+            device.Read(at, one);
+            device.Write(at, [(byte)(one[0] ^ 1 << random.Next(8))]);
+            CheckReport report = VolumeChecker.Check([device]);
+            Assert.IsGreaterThanOrEqualTo(1, report.CountOf("check-mismatch"), $"flip at 0x{at:x}, block 0x{offset:x}");
+        }
+    }
+
+    [TestMethod]
     public void OneThreadAndManyAgree()
     {
         // Large enough that other threads are called for help.
