@@ -81,11 +81,20 @@ public sealed partial class PfsMount : IDisposable
     {
         ArgumentNullException.ThrowIfNull(directory);
         vnode = null;
-        Hammer2Error error = directory.TryLookup(name, out ulong inodeNumber);
-        if (error != Hammer2Error.None)
-            return error;
-        error = TryOpen(inodeNumber, out vnode);
-        return error == Hammer2Error.NotFound ? throw Dangling(name, inodeNumber) : error;
+        ulong missing = 0;
+        while (true)
+        {
+            Hammer2Error error = directory.TryLookup(name, out ulong inodeNumber);
+            if (error != Hammer2Error.None)
+                return error;
+            error = TryOpen(inodeNumber, out vnode);
+            if (error != Hammer2Error.NotFound)
+                return error;
+            // Replaced or removed between the two steps: the name says so now. Numbers never come back.
+            if (inodeNumber == missing)
+                throw Dangling(name, inodeNumber);
+            missing = inodeNumber;
+        }
     }
 
     /// <summary>Looks up one name in a directory given by inode number and returns attributes; makes no vnode.</summary>
@@ -93,11 +102,20 @@ public sealed partial class PfsMount : IDisposable
     {
         attributes = default;
         Volume.ThrowIfClosed();
-        Hammer2Error error = Directories.TryLookup(directoryInode, name, out ulong inodeNumber);
-        if (error != Hammer2Error.None)
-            return error;
-        error = Index.TryGetAttributes(inodeNumber, out attributes);
-        return error == Hammer2Error.NotFound ? throw Dangling(name, inodeNumber) : error;
+        ulong missing = 0;
+        while (true)
+        {
+            Hammer2Error error = Directories.TryLookup(directoryInode, name, out ulong inodeNumber);
+            if (error != Hammer2Error.None)
+                return error;
+            error = Index.TryGetAttributes(inodeNumber, out attributes);
+            if (error != Hammer2Error.NotFound)
+                return error;
+            // As above.
+            if (inodeNumber == missing)
+                throw Dangling(name, inodeNumber);
+            missing = inodeNumber;
+        }
     }
 
     /// <summary>Opens a path of '/'-separated components from the root; symlinks are not followed.</summary>

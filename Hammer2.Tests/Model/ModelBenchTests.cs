@@ -10,9 +10,11 @@ namespace Hammer2.Tests.Model;
 [TestClass]
 public sealed class ModelBenchTests
 {
-    private const int StepsAtMost = 14;
+    private const int StepsAtMost = 20;
 
     public static IEnumerable<object[]> Bugs => Enum.GetValues<PlantedBug>().Where(bug => bug != PlantedBug.None).Select(bug => new object[] { bug });
+
+    public static IEnumerable<object[]> Races => Enum.GetValues<PlantedRace>().Where(race => race != PlantedRace.None).Select(race => new object[] { race });
 
     public static IEnumerable<object[]> Profiles => Profile.All.Select(profile => new object[] { profile.Name });
 
@@ -33,6 +35,29 @@ public sealed class ModelBenchTests
             () => bench.Run(new BenchContext(HammerSeed.Get(), TimeSpan.FromSeconds(60), Console.Out)));
         Console.WriteLine(found.Message);
         Assert.IsLessThanOrEqualTo(StepsAtMost, bench.Shrunk.Count, found.Message);
+    }
+
+    [TestMethod]
+    [DynamicData(nameof(Profiles))]
+    public void EngineAnswersAsTheModelDoes(string profile) => new ModelBench { OnlyProfile = profile, Shorter = 3 }
+        .Run(new BenchContext(HammerSeed.Get(), TimeSpan.FromSeconds(HammerSeed.Seconds(2)), Console.Out));
+
+    [TestMethod]
+    public void EngineAnswersSeveralThreadsAsTheModelDoes() => new SharedBench { Steps = 500 }
+        .Run(new BenchContext(HammerSeed.Get(), TimeSpan.FromSeconds(HammerSeed.Seconds(4)), Console.Out));
+
+    [TestMethod]
+    public void NothingIsFoundInTheLockedModel() => new SharedBench(_ => new LockedTarget()) { Steps = 300 }
+        .Run(new BenchContext(HammerSeed.Get(), TimeSpan.FromSeconds(1), Console.Out) { RoundsMax = 2 });
+
+    [TestMethod]
+    [DynamicData(nameof(Races))]
+    public void PlantedRaceIsFound(object race)
+    {
+        var bench = new SharedBench(_ => new LockedTarget((PlantedRace)race)) { Steps = 500 };
+        BenchFailureException found = Assert.ThrowsExactly<BenchFailureException>(
+            () => bench.Run(new BenchContext(HammerSeed.Get(), TimeSpan.FromSeconds(60), Console.Out)));
+        Console.WriteLine(found.Message);
     }
 
     [TestMethod]

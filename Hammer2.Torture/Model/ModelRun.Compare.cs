@@ -80,7 +80,7 @@ internal sealed partial class ModelRun
         foreach (long page in node.Bytes.NonZeroPages)
         {
             long? data = target.NextData(page);
-            Expect(data is not null && data < Math.Min(page + SparseBytes.PageSize, node.Size), $"{node} has data at {page}, the next data is said to be at {data}");
+            Expect(data is not null && data - page < Math.Min(SparseBytes.PageSize, node.Size - page), $"{node} has data at {page}, the next data is said to be at {data}");
         }
 
         long offset = 0;
@@ -90,8 +90,8 @@ internal sealed partial class ModelRun
             Expect(from >= offset, $"the data after {offset} of {node} is said to begin at {from}");
             long to = Math.Min(target.NextHole(from), node.Size);
             Expect(to > from, $"the hole after the data at {from} of {node} is said to begin at {to}");
-            for (offset = from; offset < to && pieces < 4096; offset += PieceBytes, pieces++)
-                CompareBytes(node, target, offset, (int)Math.Min(PieceBytes, to - offset));
+            for (long left = to - from; left > 0 && pieces < 4096; left -= PieceBytes, pieces++)
+                CompareBytes(node, target, to - left, (int)Math.Min(PieceBytes, left));
             offset = to;
         }
 

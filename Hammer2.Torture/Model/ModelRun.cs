@@ -28,6 +28,9 @@ internal sealed partial class ModelRun : IDisposable
 
     public ModelTree Tree { get; } = new();
 
+    /// <summary>The root is a directory of something larger, so that ".." of it leads out.</summary>
+    public bool RootHasParent { get; init; }
+
     /// <summary>The model's object in a slot; null when the slot is empty.</summary>
     public ModelNode? InSlot(int slot) => _slots[slot]?.Node;
 
@@ -59,13 +62,17 @@ internal sealed partial class ModelRun : IDisposable
         }
     }
 
+    /// <summary>After somebody else has remounted: everything with a name is still there and the same.</summary>
+    public void CompareReopened()
+    {
+        SeeRoot();
+        CompareTree(afterRemount: true);
+    }
+
     public void Dispose()
     {
         for (int i = 0; i < SlotCount; i++)
-        {
-            _slots[i]?.Target.Dispose();
-            _slots[i] = null;
-        }
+            CloseSlot(i);
     }
 
     private void Do(Op op)
@@ -243,7 +250,7 @@ internal sealed partial class ModelRun : IDisposable
 
     private void LookUpDots(string name, Handle at)
     {
-        if (!at.Node.IsDirectory || at.Node.IsGone)
+        if (!at.Node.IsDirectory || at.Node.IsGone || at.Node.IsRoot && RootHasParent)
             return;
         Hammer2Error error = at.Target.TryLookup(name, out ITargetNode? found);
         using (found)

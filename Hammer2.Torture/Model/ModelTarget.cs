@@ -227,7 +227,7 @@ internal sealed class ModelTarget(PlantedBug bug = PlantedBug.None) : ITarget
         {
             foreach (long page in _node.Bytes.NonZeroPages)
             {
-                if (page + SparseBytes.PageSize > offset)
+                if (page >= offset - offset % SparseBytes.PageSize)
                     return Math.Max(page, offset) < _node.Size ? Math.Max(page, offset) : null;
             }
 
@@ -239,9 +239,9 @@ internal sealed class ModelTarget(PlantedBug bug = PlantedBug.None) : ITarget
             HashSet<long> pages = [.. _node.Bytes.NonZeroPages];
             if (Bug == PlantedBug.HoleReadsAsData && pages.Count > 1)
                 return offset;
-            while (offset < _node.Size && pages.Contains(offset / SparseBytes.PageSize * SparseBytes.PageSize))
-                offset = (offset / SparseBytes.PageSize + 1) * SparseBytes.PageSize;
-            return Math.Min(offset, Math.Max(offset, _node.Size));
+            while (offset < _node.Size && pages.Contains(offset - offset % SparseBytes.PageSize))
+                offset = Math.Min(offset - offset % SparseBytes.PageSize, _node.Size - SparseBytes.PageSize) + SparseBytes.PageSize;
+            return offset;
         }
 
         public string ReadLink() => _node.Target ?? throw new Hammer2Exception(Hammer2Error.NotASymlink, "no symlink");

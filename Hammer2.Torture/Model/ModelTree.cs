@@ -126,7 +126,8 @@ internal sealed class ModelTree
             reasons.Add(Hammer2Error.NotFound);
         if (source is null || source == target && mode != RenameMode.NoReplace)
             return reasons;
-        if (source.IsDirectory && source.IsAtOrAbove(to))
+        // Of a removed directory nobody need know any more what it was below of.
+        if (source.IsDirectory && (source.IsAtOrAbove(to) || to.IsGone))
             reasons.Add(Hammer2Error.InvalidArgument);
         if (target is null)
             return reasons;

@@ -206,7 +206,10 @@ internal sealed class OpGenerator
         long length = kind != OpKind.Read && _random.Next(8) == 0 ? 1 + _random.NextInt64(Profile.FileBytesMax) : Math.Max(1, Length());
         if (kind == OpKind.Allocate)
             (offset, length) = (Math.Min(offset, 64 << 20), Math.Min(length, 16 << 20));
-        return new Op(kind) { At = at, Offset = offset, Length = length, Flag = _random.Next(2) == 0 };
+        // Whether a hole may reach beyond the largest offset is nobody's business.
+        if (kind == OpKind.PunchHole)
+            length = Math.Max(1, Math.Min(length, long.MaxValue - offset));
+        return new Op(kind) { At = at, Offset = Math.Min(offset, long.MaxValue - 1), Length = length, Flag = _random.Next(2) == 0 };
     }
 
     private Op SetAttributes()

@@ -30,7 +30,7 @@ internal sealed class Shrinker(Func<IReadOnlyList<Op>, string?> fails, TimeSpan 
             best = Drop(best);
             best = Simplify(best);
             if (best.Count <= PairsTriedMax)
-                best = DropPairs(best);
+                best = ShortenNames(DropPairs(best));
             smaller = best.Count < before;
         }
 
@@ -87,6 +87,35 @@ internal sealed class Shrinker(Func<IReadOnlyList<Op>, string?> fails, TimeSpan 
         return best;
     }
 
+    // Every name becomes a short one where that changes nothing.
+    private List<Op> ShortenNames(List<Op> best)
+    {
+        HashSet<string> names = [.. best.SelectMany(static op => (string[])[op.Name, op.NewName, .. Parts(op.At), .. Parts(op.To)]).Where(static name => name.Length > 3)];
+        int number = 0;
+        foreach (string name in names)
+        {
+            if (IsOver)
+                break;
+            string shorter = $"f{number++}";
+            List<Op> changed = best.ConvertAll(op => op with
+            {
+                Name = op.Name == name ? shorter : op.Name,
+                NewName = op.NewName == name ? shorter : op.NewName,
+                At = Renamed(op.At, name, shorter),
+                To = Renamed(op.To, name, shorter),
+            });
+            if (Fails(changed))
+                best = changed;
+        }
+
+        return best;
+    }
+
+    private static string[] Parts(Ref at) => at.Path?.Split('/') ?? [];
+
+    private static Ref Renamed(Ref at, string name, string shorter) => at.Path is null ? at
+        : Ref.At(string.Join('/', at.Path.Split('/').Select(part => part == name ? shorter : part)));
+
     // One handle instead of two, or none.
     private static IEnumerable<Op> WithOtherHandle(List<Op> ops, int index)
     {
@@ -111,6 +140,10 @@ internal sealed class Shrinker(Func<IReadOnlyList<Op>, string?> fails, TimeSpan 
             yield return op with { Offset = op.Offset % 65536 };
         for (long length = op.Length / 2; length > 0; length /= 8)
             yield return op with { Length = length };
+        if (op.Kind == OpKind.Rename)
+            yield return new Op(OpKind.Create) { At = op.To, Name = op.NewName, What = new NewObject(Engine.Format.ObjectType.File, 0x1A4, 0, null) };
+        if (op.Kind is OpKind.Create or OpKind.Open && op.At.Path != "/")
+            yield return op with { At = Ref.At("/") };
         if (op.Kind == OpKind.SetAttributes && op.Changes != default)
             yield return op with { Changes = new Engine.Pfs.AttributeChanges { Mode = 0x1FF } };
     }

@@ -76,9 +76,9 @@ internal sealed class SparseBytes
     {
         long end = length > long.MaxValue - offset ? long.MaxValue : offset + length;
         _blocks.RemoveWhere(block => block * BlockBytes >= offset && end - BlockBytes >= block * BlockBytes);
-        foreach (long index in _pages.Keys.Where(i => (i + 1) * PageBytes > offset && i * PageBytes < end).ToArray())
+        foreach (long index in _pages.Keys.Where(i => i >= offset / PageBytes && i * PageBytes < end).ToArray())
         {
-            long from = Math.Max(offset, index * PageBytes), to = Math.Min(end, (index + 1) * PageBytes);
+            long from = Math.Max(offset, index * PageBytes), to = Math.Min(end - 1, index * PageBytes + PageBytes - 1) + 1;
             if (to - from == PageBytes)
                 _pages.Remove(index);
             else
