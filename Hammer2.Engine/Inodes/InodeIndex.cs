@@ -160,6 +160,17 @@ internal sealed partial class InodeIndex
         }
     }
 
+    /// <summary>Another view of an inode that lost its last name, as long as somebody still has one.</summary>
+    internal bool TryOpenRemoved(ulong inodeNumber, out Inode? inode)
+    {
+        lock (_gate)
+        {
+            bool lives = _table.TryGetValue(inodeNumber, out InodeSlot? slot) && slot is { IsRemoved: true, Views: > 0 };
+            inode = lives ? View(slot!) : null;
+            return lives;
+        }
+    }
+
     /// <summary>True for an inode that lost its last name and lives on through its handles.</summary>
     internal bool IsRemoved(ulong inodeNumber)
     {

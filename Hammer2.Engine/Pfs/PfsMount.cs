@@ -68,6 +68,17 @@ public sealed partial class PfsMount : IDisposable
         return error;
     }
 
+    /// <summary>As <see cref="TryOpen"/>, and also finds an object without names while another vnode keeps it.</summary>
+    /// <remarks>For front ends whose system knows open objects by number and may ask for them after their last name went.</remarks>
+    public Hammer2Error TryReopen(ulong inodeNumber, out Vnode? vnode)
+    {
+        Hammer2Error error = TryOpen(inodeNumber, out vnode);
+        if (error != Hammer2Error.NotFound || !Index.TryOpenRemoved(inodeNumber, out Inode? inode))
+            return error;
+        vnode = new Vnode(this, inode!);
+        return Hammer2Error.None;
+    }
+
     /// <summary>Attributes by inode number; makes no vnode.</summary>
     public Hammer2Error TryGetAttributes(ulong inodeNumber, out InodeAttributes attributes)
     {

@@ -237,7 +237,7 @@ internal sealed partial class Hammer2FileSystem : IFuseFileSystem
     {
         try
         {
-            return FromNode(_pfs.TryOpen(node, out vnode));
+            return FromNode(_pfs.TryReopen(node, out vnode));
         }
         catch (Hammer2Exception exception)
         {

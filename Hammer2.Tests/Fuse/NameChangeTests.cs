@@ -204,7 +204,7 @@ public abstract class NameChangeTests : ChangeTestBase
         Assert.AreEqual((0x11A4u, 0xC1A4u, 0x81A4u), (Status("fifo").Mode, Status("socket").Mode, Status("plain").Mode));
         Assert.AreEqual((0x21A4u, 1u, 3u), (Status("char").Mode, Status("char").DeviceMajor, Status("char").DeviceMinor));
         Assert.AreEqual((0x61A4u, 8u, 0x1202u), (Status("block").Mode, Status("block").DeviceMajor, Status("block").DeviceMinor));
-        ShellOk("echo through > fifo & cat fifo");
+        ShellOk("{ echo through > fifo & cat fifo; }");
     }
 
     [TestMethod]
