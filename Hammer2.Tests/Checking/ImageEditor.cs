@@ -21,8 +21,13 @@ internal sealed record RefSlot(long At, MediaBlock? Holder, BlockRef Ref);
 internal sealed class ImageEditor
 {
     internal ImageEditor(string image)
+        : this(GoldenImages.Get(image).Devices[0])
     {
-        Device = new OverlayDevice(GoldenImages.Get(image).Devices[0]);
+    }
+
+    internal ImageEditor(IBlockDevice below)
+    {
+        Device = new OverlayDevice(below);
         Map = new MediaMap(Device);
     }
 

@@ -1,0 +1,137 @@
+// R13: whatever is created, linked, renamed and removed meanwhile, at every commit the link counts on the medium agree with
+// the entries on the medium. The medium is copied at every header write, and each copy passes the strict check.
+
+using Hammer2.Engine.Devices;
+using Hammer2.Engine.Directories;
+using Hammer2.Engine.Pfs;
+using Hammer2.Engine.Primitives;
+using Hammer2.Engine.Volumes;
+using Hammer2.Tests.Hostile;
+
+namespace Hammer2.Tests.Requirements;
+
+[TestClass]
+public sealed class LinkCountTests
+{
+    private const int Directories = 3;
+    private const int NamesPerDirectory = 40;
+
+    [TestMethod]
+    public void LinkCountDisagreesWithTheEntriesOfACommit()
+    {
+        int seed = HammerSeed.Get();
+        using var rig = new EngineRig(new VolumeOptions { DirtyBytesMax = 4 << 20 });
+        for (int i = 0; i < Directories; i++)
+            rig.MakeDirectory($"d{i}");
+        rig.Sync();
+        var copies = new List<MemoryBlockDevice>();
+        rig.Device.Written = (offset, length) =>
+        {
+            if (WatchedDevice.IsHeader(offset, length) && copies.Count < 60)
+                copies.Add(rig.Memory.Clone());
+        };
+        Task[] workers = [.. Enumerable.Range(0, 4).Select(who => Task.Factory.StartNew(
+            () => Work(rig.Pfs, new Random(seed + who), 500), TaskCreationOptions.LongRunning))];
+        while (!Task.WaitAll(workers, 0))
+            rig.Sync();
+        rig.Sync();
+        rig.Device.Written = null;
+        Console.WriteLine($"{rig.Volume.Commits} commits, {copies.Count} copies");
+        Assert.IsGreaterThan(3, copies.Count, "too few commits happened during the changes");
+        foreach (MemoryBlockDevice copy in copies)
+            EngineRig.Check(copy);
+        AssertCounts(copies[^1]);
+        rig.Check();
+    }
+
+    // Not by the checker: counted from what the front ends see.
+    private static void AssertCounts(MemoryBlockDevice medium)
+    {
+        using Hammer2Volume volume = Hammer2Volume.Open([medium]);
+        using PfsMount pfs = volume.OpenPfs();
+        var names = new Dictionary<ulong, ulong>();
+        var counts = new Dictionary<ulong, ulong>();
+        var batch = new DirectoryBatch(500);
+        for (int i = 0; i < Directories; i++)
+        {
+            Assert.AreEqual(Hammer2Error.None, pfs.TryResolve($"d{i}", out Vnode? directory));
+            using (directory)
+                directory!.ReadDirectory(0, batch);
+            for (int n = 0; n < batch.Count; n++)
+            {
+                Assert.AreEqual(Hammer2Error.None, batch[n].Error);
+                names[batch[n].InodeNumber] = names.GetValueOrDefault(batch[n].InodeNumber) + 1;
+                counts[batch[n].InodeNumber] = batch[n].Attributes.LinkCount;
+            }
+        }
+
+        Assert.IsGreaterThan(5, names.Count);
+        foreach ((ulong number, ulong count) in counts)
+            Assert.AreEqual(names[number], count, $"inode {number}");
+    }
+
+    // All threads work on the same few names, so that they meet; what an operation answers does not matter here.
+    private static void Work(PfsMount pfs, Random random, int steps)
+    {
+        Vnode[] directories = [.. Enumerable.Range(0, Directories).Select(i => Resolve(pfs, $"d{i}"))];
+        byte[] content = new byte[3000];
+        for (int step = 0; step < steps; step++)
+        {
+            Vnode from = directories[random.Next(Directories)], to = directories[random.Next(Directories)];
+            byte[] name = Name(random), other = Name(random);
+            switch (random.Next(7))
+            {
+                case 0:
+                case 1:
+                    if (pfs.TryCreate(from, name, new NewInode { Type = Hammer2.Engine.Format.ObjectType.File }, out Vnode? made) == Hammer2Error.None)
+                    {
+                        random.NextBytes(content);
+                        made!.TryWrite(0, content);
+                        made.Dispose();
+                    }
+
+                    break;
+                case 2:
+                case 3:
+                    Vnode? target = Find(pfs, from, name);
+                    if (target is not null)
+                        pfs.TryLink(target, to, other);
+                    target?.Dispose();
+                    break;
+                case 4:
+                    pfs.TryUnlink(from, name);
+                    break;
+                case 5:
+                    pfs.TryRename(from, name, to, other, RenameMode.Replace);
+                    break;
+                default:
+                    pfs.TryRename(from, name, to, other, RenameMode.Exchange);
+                    break;
+            }
+        }
+
+        foreach (Vnode directory in directories)
+            directory.Dispose();
+    }
+
+    private static byte[] Name(Random random) => System.Text.Encoding.ASCII.GetBytes($"name{random.Next(NamesPerDirectory)}");
+
+    private static Vnode Resolve(PfsMount pfs, string path)
+    {
+        Assert.AreEqual(Hammer2Error.None, pfs.TryResolve(path, out Vnode? vnode));
+        return vnode!;
+    }
+
+    private static Vnode? Find(PfsMount pfs, Vnode directory, byte[] name)
+    {
+        try
+        {
+            return pfs.TryLookup(directory, name, out Vnode? found) == Hammer2Error.None ? found : null;
+        }
+        catch (Hammer2Exception e) when (e.Error == Hammer2Error.Corrupt)
+        {
+            // Between the look-up of the name and the opening of its inode another thread removed both.
+            return null;
+        }
+    }
+}
