@@ -108,13 +108,13 @@ internal sealed partial class Committer : IDisposable
                     continue;
                 SpaceIsChecked?.Invoke();
                 bool due = _interval > TimeSpan.Zero && DateTime.UtcNow - lastCommit >= _interval;
-                if (due || Budget.Bytes > Budget.BytesMax / 2 && MetadataBytes > Budget.BytesMax / 4)
+                if (due || WantsCommit)
                 {
                     if (_source!.HasChanges)
                         Commit();
                     lastCommit = DateTime.UtcNow;
                 }
-                else if (Budget.WantsWriteOut)
+                else if (WantsWriteOut)
                 {
                     LookAtMedium();
                     _source!.WriteOut();
@@ -128,14 +128,10 @@ internal sealed partial class Committer : IDisposable
         }
     }
 
-    private long MetadataBytes
-    {
-        get
-        {
-            lock (_state)
-                return _metadataBytes;
-        }
-    }
+    // Metadata leaves memory only with a commit, file data also before.
+    private bool WantsCommit => Interlocked.Read(ref _metadataBytes) > Budget.WriteOutBytes;
+
+    private bool WantsWriteOut => Budget.Bytes - Interlocked.Read(ref _metadataBytes) > Budget.WriteOutBytes;
 
     private bool WaitForWork(DateTime lastCommit)
     {

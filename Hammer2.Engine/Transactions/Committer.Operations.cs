@@ -89,7 +89,7 @@ internal sealed partial class Committer
         }
 
         _gate.ExitReadLock();
-        if (Budget.WantsWriteOut)
+        if (WantsCommit || WantsWriteOut)
             Wake();
     }
 

@@ -16,8 +16,8 @@ internal sealed class DirtyBudget(long bytesMax)
     /// <summary>Bytes that wait now.</summary>
     internal long Bytes => Interlocked.Read(ref _bytes);
 
-    /// <summary>True when writing out should begin in the background.</summary>
-    internal bool WantsWriteOut => Bytes > BytesMax / 4;
+    /// <summary>Bytes of one kind, data or metadata, at which the background begins to write them out.</summary>
+    internal long WriteOutBytes => BytesMax / 4;
 
     internal void Add(long bytes) => Interlocked.Add(ref _bytes, bytes);
 
