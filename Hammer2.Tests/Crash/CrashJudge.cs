@@ -15,7 +15,7 @@ using Hammer2.Tests.Devices;
 namespace Hammer2.Tests.Crash;
 
 /// <summary>Judges crash states of one workload.</summary>
-internal sealed class CrashJudge(CrashSetup setup, IReadOnlyList<TreeSnapshot> history)
+internal sealed class CrashJudge(CrashSetup setup, IReadOnlyList<TreeSnapshot> history, bool withTimes = true)
 {
     private const string NewName = "after the crash";
     private static readonly CheckOptions s_check = new() { Workers = 1 };
@@ -33,7 +33,7 @@ internal sealed class CrashJudge(CrashSetup setup, IReadOnlyList<TreeSnapshot> h
                 return where + problem;
             TreeSnapshot seen;
             using (Hammer2Volume volume = Hammer2Volume.Open(state.Open(), setup.Options(writable: false)))
-                seen = TreeSnapshot.Of(volume);
+                seen = TreeSnapshot.Of(volume, withTimes);
             if (!_moments[seen.Digest].Any(moment => moment >= promised && moment <= begun))
                 return where + Compare(seen, promised);
             if (withWriting)
@@ -79,7 +79,7 @@ internal sealed class CrashJudge(CrashSetup setup, IReadOnlyList<TreeSnapshot> h
                     return $"a new file was answered with {error}";
             }
 
-            made = TreeSnapshot.Of(volume);
+            made = TreeSnapshot.Of(volume, withTimes);
             volume.Sync();
         }
 
@@ -90,7 +90,7 @@ internal sealed class CrashJudge(CrashSetup setup, IReadOnlyList<TreeSnapshot> h
         if (problem is not null)
             return problem;
         using Hammer2Volume again = Hammer2Volume.Open(devices, setup.Options(writable: false));
-        difference = made.DifferenceTo(TreeSnapshot.Of(again));
+        difference = made.DifferenceTo(TreeSnapshot.Of(again, withTimes));
         return difference.Length > 0 ? "not what was synced:\n" + difference : null;
     }
 

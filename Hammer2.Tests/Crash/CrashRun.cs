@@ -23,13 +23,42 @@ internal sealed class CrashRun : IDisposable
     private readonly string _label;
     private readonly List<Vnode> _held = [];
 
-    internal CrashRun(IReadOnlyList<IBlockDevice> devices, CrashSetup setup, DeviceRecord record)
+    private readonly Watch _watch;
+    private IReadOnlyList<Hammer2Error>? _expected;
+
+    /// <param name="devices">Opened for writing.</param>
+    /// <param name="setup">How they were formatted.</param>
+    /// <param name="record">Gets the marks.</param>
+    /// <param name="watch">When the tree is looked at.</param>
+    /// <param name="expected">Answers of an undisturbed run; another answer ends this one.</param>
+    internal CrashRun(
+        IReadOnlyList<IBlockDevice> devices, CrashSetup setup, DeviceRecord record, Watch watch = Watch.AsAsked, IReadOnlyList<Hammer2Error>? expected = null)
     {
-        _record = record;
+        (_record, _watch, _expected) = (record, watch, expected);
         _label = setup.Labels[0];
         Volume = Hammer2Volume.Open(devices, setup.Options(writable: true));
-        History.Add(TreeSnapshot.Of(Volume));
+        if (watch != Watch.Never)
+            Look();
     }
+
+    /// <summary>When the tree is looked at.</summary>
+    internal enum Watch
+    {
+        /// <summary>As the workload wants it.</summary>
+        AsAsked,
+
+        /// <summary>After every step, without times.</summary>
+        AlwaysWithoutTimes,
+
+        /// <summary>Never.</summary>
+        Never,
+    }
+
+    /// <summary>Answers of the steps so far.</summary>
+    internal List<Hammer2Error> Answers { get; } = [];
+
+    /// <summary>Steps that were complete when a sync succeeded.</summary>
+    internal int Promised { get; private set; }
 
     internal Hammer2Volume Volume { get; }
 
@@ -43,6 +72,9 @@ internal sealed class CrashRun : IDisposable
     internal bool Watching { get; set; } = true;
 
     internal Random Random { get; init; } = new(1);
+
+    /// <summary>From now on every answer is returned.</summary>
+    internal void ExpectAnything() => (_expected, Tolerant) = (null, true);
 
     /// <summary>Bytes that do not compress.</summary>
     internal static byte[] Noise(int length, int seed)
@@ -67,19 +99,21 @@ internal sealed class CrashRun : IDisposable
     {
         _record.Mark(BeginMark + History.Count.ToString(CultureInfo.InvariantCulture));
         Hammer2Error error = action();
-        if (error != Hammer2Error.None && !Tolerant)
-            throw new CrashFailureException($"a step was answered with {error}");
-        if (Watching)
-            History.Add(TreeSnapshot.Of(Volume));
+        if (_expected is not null ? error != _expected[Answers.Count] : error != Hammer2Error.None && !Tolerant)
+            throw new StepRefusedException(error);
+        Answers.Add(error);
+        if (Watching || _watch == Watch.AlwaysWithoutTimes)
+            Look();
         return error;
     }
 
     /// <summary>A promise.</summary>
     internal void Sync()
     {
-        if (!Watching)
-            History.Add(TreeSnapshot.Of(Volume));
+        if (!Watching && _watch == Watch.AsAsked)
+            Look();
         Volume.Sync();
+        Promised = Answers.Count;
         _record.Mark(PromiseMark + (History.Count - 1).ToString(CultureInfo.InvariantCulture));
     }
 
@@ -88,6 +122,7 @@ internal sealed class CrashRun : IDisposable
     {
         using Vnode file = Open(path);
         file.Sync();
+        Promised = Answers.Count;
         _record.Mark(PromiseMark + (History.Count - 1).ToString(CultureInfo.InvariantCulture));
     }
 
@@ -168,7 +203,14 @@ internal sealed class CrashRun : IDisposable
     {
         foreach (Vnode vnode in _held)
             vnode.Dispose();
+        _held.Clear();
         Volume.Dispose();
+    }
+
+    private void Look()
+    {
+        if (_watch != Watch.Never)
+            History.Add(TreeSnapshot.Of(Volume, _watch == Watch.AsAsked));
     }
 
     private Hammer2Error On(string path, Func<Vnode, Hammer2Error> action) => Step(() =>
@@ -222,6 +264,13 @@ internal sealed class CrashRun : IDisposable
             _mounts.Add(label, pfs = Volume.OpenPfs(label));
         return pfs;
     }
+}
+
+/// <summary>A step was answered otherwise than expected.</summary>
+internal sealed class StepRefusedException(Hammer2Error error) : Exception($"a step was answered with {error}")
+{
+    /// <summary>The answer.</summary>
+    internal Hammer2Error Error => error;
 }
 
 /// <summary>The bench found something.</summary>

@@ -19,9 +19,9 @@ internal sealed class TreeSnapshot
     private const int ChunkBytes = 1 << 18;
     private readonly SortedDictionary<string, string> _lines = new(StringComparer.Ordinal);
 
-    private TreeSnapshot()
-    {
-    }
+    private readonly bool _withTimes;
+
+    private TreeSnapshot(bool withTimes) => _withTimes = withTimes;
 
     /// <summary>Names by path, with what is known of each; paths begin with the label.</summary>
     internal IReadOnlyDictionary<string, string> Lines => _lines;
@@ -30,10 +30,12 @@ internal sealed class TreeSnapshot
     internal UInt128 Digest { get; private set; }
 
     /// <summary>Reads everything.</summary>
+    /// <param name="volume">Of all its PFSs.</param>
+    /// <param name="withTimes">False: two runs of the same workload show the same.</param>
     /// <exception cref="Hammer2Exception">Something cannot be read.</exception>
-    internal static TreeSnapshot Of(Hammer2Volume volume)
+    internal static TreeSnapshot Of(Hammer2Volume volume, bool withTimes = true)
     {
-        var snapshot = new TreeSnapshot();
+        var snapshot = new TreeSnapshot(withTimes);
         IReadOnlyList<PfsInfo> all = volume.ListPfs(out IReadOnlyList<Hammer2Exception> failures);
         if (failures.Count > 0)
             throw failures[0];
@@ -99,7 +101,7 @@ internal sealed class TreeSnapshot
         }
     }
 
-    private static string Describe(Vnode vnode, byte[] chunk)
+    private string Describe(Vnode vnode, byte[] chunk)
     {
         InodeAttributes a = vnode.GetAttributes();
         string content = a.Type switch
@@ -108,9 +110,12 @@ internal sealed class TreeSnapshot
             ObjectType.Symlink => Convert.ToHexString(XxHash64.Hash(vnode.ReadLink())),
             _ => "",
         };
+        string times = _withTimes
+            ? string.Create(CultureInfo.InvariantCulture, $" c {a.ChangeTimeUs} m {a.ModifyTimeUs} a {a.AccessTimeUs} b {a.BirthTimeUs}")
+            : "";
         return string.Create(
             CultureInfo.InvariantCulture,
-            $"{a.Type} {a.InodeNumber} mode {a.Mode:x} {a.Uid}:{a.Gid} size {a.Size} links {a.LinkCount} c {a.ChangeTimeUs} m {a.ModifyTimeUs} a {a.AccessTimeUs} b {a.BirthTimeUs} flags {a.UserFlags:x} dev {a.DeviceMajor}:{a.DeviceMinor} {a.Compression}:{a.CompressionLevel} {a.Check} {content}");
+            $"{a.Type} {a.InodeNumber} mode {a.Mode:x} {a.Uid}:{a.Gid} size {a.Size} links {a.LinkCount}{times} flags {a.UserFlags:x} dev {a.DeviceMajor}:{a.DeviceMinor} {a.Compression}:{a.CompressionLevel} {a.Check} {content}");
     }
 
     private static string HashOf(Vnode vnode, long size, byte[] chunk)
