@@ -118,7 +118,7 @@ public unsafe class WriteBenchmarks
     // A volume that has nothing but a header, as a temporary file or in memory.
     private IBlockDevice Blank()
     {
-        using FileBlockDevice image = FileBlockDevice.Open(BenchmarkImages.Unpack("bigfile"));
+        using IBlockDevice image = FileBlockDevice.Open(BenchmarkImages.Unpack("bigfile"));
         IBlockDevice device = new MemoryBlockDevice(image.Length);
         if (File)
         {

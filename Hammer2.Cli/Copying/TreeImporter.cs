@@ -58,10 +58,10 @@ internal sealed class TreeImporter(PfsMount pfs, TreeCopyOptions? options = null
         return found;
     }
 
-    /// <summary>Bytes of all files below, each file once, for a progress bar; what cannot be read counts nothing.</summary>
-    public static long Measure(IFileNode directory, CancellationToken stop)
+    /// <summary>Bytes of all files below, each file once, and how many objects there are; what cannot be read counts nothing.</summary>
+    public static (long Bytes, long Objects) Measure(IFileNode directory, CancellationToken stop)
     {
-        long total = 0;
+        long total = 0, objects = 0;
         var seen = new HashSet<NodeIdentity>();
         var open = new Stack<(IFileNode Node, IEnumerator<ListedName> Names)>();
         open.Push((directory, directory.ReadDirectory().GetEnumerator()));
@@ -80,6 +80,7 @@ internal sealed class TreeImporter(PfsMount pfs, TreeCopyOptions? options = null
             byte[] name = level.Names.Current.Name;
             if (level.Node.TryGetAttributes(name, out InodeAttributes attributes, out NodeIdentity identity) != Hammer2Error.None)
                 continue;
+            objects++;
             if (attributes.Type == ObjectType.File && (attributes.LinkCount < 2 || seen.Add(identity)))
                 total += attributes.Size;
             if (attributes.Type == ObjectType.Directory
@@ -87,7 +88,7 @@ internal sealed class TreeImporter(PfsMount pfs, TreeCopyOptions? options = null
                 open.Push((below!, below!.ReadDirectory().GetEnumerator()));
         }
 
-        return total;
+        return (total, objects);
     }
 
     private static bool MoveNext(IEnumerator<ListedName> names)

@@ -5,6 +5,7 @@
 using System.CommandLine;
 using System.CommandLine.Parsing;
 using System.Text.RegularExpressions;
+using Hammer2.Cli.Copying;
 using Hammer2.Cli.Output;
 using Hammer2.Engine.Devices;
 using Hammer2.Engine.Format;
@@ -80,15 +81,22 @@ internal static partial class NewfsVerb
         Description = "Format even where something is recognised that would be lost.",
     };
 
+    private static readonly Option<string?> s_from = new("--from")
+    {
+        Description = "Fill the first PFS from this directory: files, holes, links, times, owners; a new image gets a fitting size.",
+        HelpName = "DIR",
+    };
+
     public static VerbCommand Create() => new VerbCommand(
         "newfs",
         "Make a filesystem on an image file, disk or partition; several make one filesystem of several volumes.",
         "hammer2 newfs disk.img --size 2G",
         "hammer2 newfs /dev/sdb1 -L HOME",
+        "hammer2 newfs disk.img --from ./tree --compression lz4",
         "hammer2 newfs disk.img --partition 2 --force",
         "hammer2 newfs vol0.img vol1.img --size 4G -L DATA --compression zlib:6")
     {
-        s_images, s_size, s_labels, s_compression, s_check, s_bootSize, s_auxSize, s_version, s_force,
+        s_images, s_size, s_labels, s_compression, s_check, s_bootSize, s_auxSize, s_version, s_from, s_force,
     }.Runs(Format);
 
     private static VerbResult Format(VerbContext context, ParseResult parsed)
@@ -99,6 +107,12 @@ internal static partial class NewfsVerb
         if (context.Partition is not null && paths.Length > 1)
             throw CliException.Usage("--partition goes with one image only");
         VolumeFormatOptions options = Options(paths, parsed);
+        string? from = parsed.GetValue(s_from);
+        if (from is not null)
+            CheckSource(from);
+        if (from is not null && options.VolumeBytes is null && paths.Length == 1 && !File.Exists(paths[0]))
+            options = options with { VolumeBytes = SizeFor(from, context.Stop) };
+        var failures = new FailureList();
         var devices = new List<IBlockDevice>();
         var created = new List<string>();
         bool done = false;
@@ -111,8 +125,11 @@ internal static partial class NewfsVerb
             VolumeFormatResult result = VolumeFormatter.Format(devices, options);
             if (!result.HasRoomForFiles)
                 context.Say($"{paths[0]} is too small to hold files; use at least 32M");
+            NewfsShape shape = NewfsShape.Of(paths, result);
+            if (from is not null)
+                shape = shape with { Copied = Fill(context, from, devices, result.Labels[^1] == VolumeFormatOptions.LocalLabel ? result.Labels[0] : result.Labels[1], paths, failures) };
             done = true;
-            return VerbResult.Of(NewfsShape.Of(paths, result));
+            return new VerbResult(shape) { Failures = failures };
         }
         catch (Hammer2Exception e) when (e.Error is Hammer2Error.InvalidArgument or Hammer2Error.Unsupported)
         {
@@ -233,6 +250,9 @@ internal sealed record NewfsShape(
     Guid Fsid, uint Version, long TotalSize, long FreeBytes, long BootSize, long AuxSize, IReadOnlyList<string> Labels, IReadOnlyList<NewVolumeShape> Volumes)
     : ITextShape
 {
+    /// <summary>With --from: what was copied.</summary>
+    public CopySummary? Copied { get; init; }
+
     public static NewfsShape Of(string[] images, VolumeFormatResult result) => new(
         result.FileSystemId,
         result.Version,
@@ -250,5 +270,6 @@ internal sealed record NewfsShape(
         output.Line($"HAMMER2 version {Version}, {ByteSize.Show(TotalSize)}, {ByteSize.Show(FreeBytes)} free, boot area {ByteSize.Show(BootSize)}, auxiliary area {ByteSize.Show(AuxSize)}");
         output.Line($"fsid {Fsid}");
         output.Line("PFSs: " + string.Join(", ", Labels.Select(MediaText.Show)));
+        Copied?.WriteText(output);
     }
 }

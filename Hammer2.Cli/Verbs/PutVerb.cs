@@ -84,12 +84,12 @@ internal static class CopyRun
     private static long SizeOf(CopyStart start, CancellationToken stop)
     {
         if (start.Name.Length == 0)
-            return TreeImporter.Measure(start.Directory, stop);
+            return TreeImporter.Measure(start.Directory, stop).Bytes;
         _ = start.Directory.TryGetAttributes(start.Name, out var attributes, out _);
         if (attributes.Type != Engine.Format.ObjectType.Directory)
             return attributes.Size;
         _ = start.Directory.TryLookup(start.Name, NodeUse.Look, out IFileNode? node);
         using (node)
-            return node is null ? 0 : TreeImporter.Measure(node, stop);
+            return node is null ? 0 : TreeImporter.Measure(node, stop).Bytes;
     }
 }

@@ -68,6 +68,7 @@ public static class CheckCodes
     internal static readonly CheckCode InodeNumberNext = Error("inode-number-next", "A new file could get the number of an existing one: do not write to this PFS.");
     internal static readonly CheckCode InodeNameKey = Warning("inode-name-key", Harmless);
     internal static readonly CheckCode InodeName = Warning("inode-name", Harmless);
+    internal static readonly CheckCode InodeNameLength = Error("inode-name-length", Restore);
     internal static readonly CheckCode InodeDirectData = Error("inode-direct-data", Restore);
     internal static readonly CheckCode InodeDirectTail = Warning("inode-direct-tail", "Old bytes would reappear when the file grows: copy the file and delete this one.");
     internal static readonly CheckCode InodeSize = Error("inode-size", Restore);

@@ -15,6 +15,9 @@ internal sealed class InodeRules(FindingList findings)
     private const byte KnownOpFlags = InodeData.OpDirectData | InodeData.OpPfsRoot;
     private const int OrdinaryNameLength = 18;
 
+    // No system takes longer targets, and readers refuse them: one logical block.
+    private const ulong SymlinkBytesMax = FormatLimits.LogicalBlockBytes;
+
     // Byte ranges that hold nothing (format page 5.1).
     private static readonly (int Offset, int Bytes)[] s_reserved =
         [(0x02, 1), (0x52, 2), (0x82, 1), (0x84, 1), (0xB8, 8), (0xC8, 8), (0xD8, 8), (0xE0, 8), (0xE8, 24)];
@@ -43,7 +46,9 @@ internal sealed class InodeRules(FindingList findings)
         }
 
         ReadOnlySpan<byte> nameField = block.Slice(InodeData.NameOffset, InodeData.NameFieldBytes);
-        if (data.NameLength > InodeData.NameFieldBytes || nameField[data.NameLength..].IndexOfAnyExcept((byte)0) >= 0)
+        if (data.NameLength > InodeData.NameFieldBytes)
+            findings.Add(CheckCodes.InodeNameLength, place, bref, $"The inode says that its name has {data.NameLength} bytes.");
+        else if (nameField[data.NameLength..].IndexOfAnyExcept((byte)0) >= 0)
             findings.Add(CheckCodes.InodeName, place, bref, $"The name field of the inode does not fit its length {data.NameLength}.");
         if (data.NameKey != bref.Key)
             findings.Add(CheckCodes.InodeNameKey, place, bref, $"The inode says that it is stored under key 0x{data.NameKey:x}.");
@@ -101,7 +106,7 @@ internal sealed class InodeRules(FindingList findings)
         bool legal = data.Size <= long.MaxValue && data.Type switch
         {
             ObjectType.Directory => data.Size == 0,
-            ObjectType.Symlink => data.Size >= 1,
+            ObjectType.Symlink => data.Size is >= 1 and <= SymlinkBytesMax,
             _ => true,
         };
         if (!legal)

@@ -83,8 +83,15 @@ internal sealed partial class FreemapAllocator
         leaf.IsDirty = false;
     }
 
+    // A pass of bulkfree looks at a tree that is older than this freeze: for it the blocks are still touched.
     private void ForgetTouched()
     {
+        if (_passIsActive)
+        {
+            foreach ((long zone, ulong[] bits) in _touched)
+                KeepForPass(zone, bits);
+        }
+
         _touched.Clear();
         foreach (FreemapLeaf leaf in _leaves.Values)
             leaf.Touched = null;

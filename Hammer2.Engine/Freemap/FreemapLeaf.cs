@@ -80,6 +80,9 @@ internal sealed class FreemapLeaf
 
     internal bool IsDirty { get; set; }
 
+    /// <summary>Records on the medium contradict their bitmap.</summary>
+    internal bool WasCorrected { get; private set; }
+
     internal long LastUse { get; set; }
 
     /// <summary>Blocks of the zone, one bit each, that were assigned, retained or given back since the last freeze; shared with the allocator.</summary>
@@ -129,6 +132,7 @@ internal sealed class FreemapLeaf
                 corrected++;
         }
 
+        leaf.WasCorrected = corrected > 0;
         leaf.CountAll();
         return leaf;
     }

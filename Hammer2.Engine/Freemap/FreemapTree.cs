@@ -135,15 +135,40 @@ internal sealed class FreemapTree
         }
     }
 
-    /// <summary>Forgets everything: a rebuilt freemap begins with nothing.</summary>
-    internal void Reset()
+    /// <summary>For a rebuild: takes out every reference that cannot be followed. What lay below it is then missing.</summary>
+    internal void DropDamaged()
     {
-        _nodes.Clear();
+        if (IsDamaged)
+        {
+            _root.Count = 0;
+            _root.Refs.AsSpan().Clear();
+            _root.IsDirty = true;
+            IsDamaged = false;
+        }
+
+        var pending = new Stack<Node>([_root]);
+        while (pending.TryPop(out Node? node))
+        {
+            int kept = 0;
+            for (int i = 0; i < node.Count; i++)
+            {
+                BlockRef bref = node.Refs[i];
+                int level = FreemapGeometry.LevelOf(bref.KeyBits);
+                bool sound = level < node.Level && FreemapGeometry.RotationOf(bref) >= 0;
+                Node? below = sound && level > FreemapGeometry.LeafLevel ? TryGetNode(bref, level) : null;
+                if (!sound || level > FreemapGeometry.LeafLevel && below is null)
+                    continue;
+                if (below is not null)
+                    pending.Push(below);
+                node.Refs[kept++] = bref;
+            }
+
+            node.IsDirty |= kept < node.Count;
+            node.Refs.AsSpan(kept).Clear();
+            node.Count = kept;
+        }
+
         _damaged.Clear();
-        _root.Count = 0;
-        _root.Refs.AsSpan().Clear();
-        _root.IsDirty = true;
-        IsDamaged = false;
     }
 
     /// <summary>During a freeze: enters a leaf or replaces its reference.</summary>

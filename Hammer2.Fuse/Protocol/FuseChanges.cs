@@ -185,6 +185,9 @@ internal struct FuseIoControlIn
     /// <summary>FS_IOC_SETFLAGS of 64-bit and 32-bit programs.</summary>
     public const uint SetFlags = 0x40086602, SetFlags32 = 0x40046602;
 
+    /// <summary>FS_IOC_FSGETXATTR, which the kernel itself asks before it sets flags.</summary>
+    public const uint GetAttributes = 0x801C581F;
+
     [FieldOffset(0)] public ulong Handle;
     [FieldOffset(8)] public uint Flags;
     [FieldOffset(12)] public uint Command;
@@ -193,15 +196,29 @@ internal struct FuseIoControlIn
     [FieldOffset(28)] public uint OutSize;
 }
 
-/// <summary>Reply to IOCTL with one number as its output data.</summary>
-[StructLayout(LayoutKind.Explicit, Size = 24)]
+/// <summary>Reply to IOCTL, with room for the output data of those that are known.</summary>
+[StructLayout(LayoutKind.Explicit, Size = 48)]
 internal struct FuseIoControlOut
 {
+    /// <summary>Length without output data.</summary>
+    public const int HeadBytes = 16;
+
     [FieldOffset(0)] public int Result;
     [FieldOffset(4)] public uint Flags;
     [FieldOffset(8)] public uint InVectors;
     [FieldOffset(12)] public uint OutVectors;
     [FieldOffset(16)] public ulong Value;
+    [FieldOffset(16)] public FuseExtendedFlags Extended;
+}
+
+/// <summary>What FS_IOC_FSGETXATTR tells; all but the flags is about other filesystems.</summary>
+[StructLayout(LayoutKind.Explicit, Size = 28)]
+internal struct FuseExtendedFlags
+{
+    [FieldOffset(0)] public uint Flags;
+
+    /// <summary>Immutable, append-only and no-dump, which have other bits here.</summary>
+    public static uint FromFlags(uint flags) => ((flags & 0x10) >> 1) | ((flags & 0x20) >> 1) | ((flags & 0x40) << 1);
 }
 
 /// <summary>BATCH_FORGET request; as many <see cref="FuseForgetOne"/> follow. It has no reply.</summary>

@@ -162,10 +162,15 @@ internal sealed partial class FuseDispatcher
                 var errno = fileSystem.GetFlags(request.Header.NodeId, out var flags);
                 answer.Value = flags;
                 // What was asked for, no more: the kernel counts the bytes.
-                length = Unsafe.SizeOf<FuseIoControlOut>() - sizeof(ulong) + (int)Math.Min(control.OutSize, sizeof(ulong));
+                length = FuseIoControlOut.HeadBytes + (int)Math.Min(control.OutSize, sizeof(ulong));
+                return errno;
+            case FuseIoControlIn.GetAttributes:
+                errno = fileSystem.GetFlags(request.Header.NodeId, out flags);
+                answer.Extended = new FuseExtendedFlags { Flags = FuseExtendedFlags.FromFlags(flags) };
+                length = FuseIoControlOut.HeadBytes + (int)Math.Min(control.OutSize, (uint)Unsafe.SizeOf<FuseExtendedFlags>());
                 return errno;
             case FuseIoControlIn.SetFlags or FuseIoControlIn.SetFlags32:
-                length = Unsafe.SizeOf<FuseIoControlOut>() - sizeof(ulong);
+                length = FuseIoControlOut.HeadBytes;
                 if (!MemoryMarshal.TryRead(input, out uint wanted))
                     return Errno.EINVAL;
                 return options.ReadOnly ? Errno.EROFS : fileSystem.SetFlags(request.Header.NodeId, wanted);

@@ -232,6 +232,10 @@ internal sealed partial class FuseDispatcher(IFuseFileSystem fileSystem, FuseDis
     private int Seek(in FuseRequest request, FuseReply reply, out int length)
     {
         length = Unsafe.SizeOf<FuseLSeekOut>();
+        // The kernel does not send what it collected before it asks, so what it was told would be holes that are data. Without
+        // an answer it takes the whole file for data.
+        if (options.WritebackCache)
+            return Errno.ENOSYS;
         return request.TryRead(out FuseLSeekIn seek)
             ? fileSystem.Seek(seek.Handle, seek.Offset, seek.Whence, out reply.Prepare<FuseLSeekOut>().Offset)
             : Errno.EINVAL;

@@ -52,6 +52,18 @@ public sealed class NegativeControlTests
         Assert.IsEmpty(missing, string.Join(' ', missing));
     }
 
+    [TestMethod]
+    public void EveryKindIsExplained()
+    {
+        string[] lines = File.ReadAllLines(Path.Combine(Repository.Root, "docs", "fsck.md"));
+        foreach (CheckCode code in CheckCodes.All)
+        {
+            string word = code.Severity.ToString().ToLowerInvariant();
+            Assert.IsTrue(lines.Any(l => l.Contains($"`{code.Name}`", StringComparison.Ordinal) && l.Contains($"| {word} |", StringComparison.Ordinal)), $"{code.Name}, {word}");
+            Assert.EndsWith(".", code.Advice);
+        }
+    }
+
     private static string[] CodesOf(CheckReport report, CheckSeverity least = CheckSeverity.Information) =>
         [.. report.Counts.Where(c => c.Code.Severity >= least).Select(c => c.Code.Name)];
 }

@@ -10,7 +10,7 @@ namespace Hammer2.Tests.Fuse;
 /// <summary>What statx reports.</summary>
 internal readonly record struct FileStatus(
     uint Mode, ulong Inode, uint LinkCount, uint Uid, uint Gid, ulong Size, ulong Blocks, uint BlockSize, long ModifyTimeUs,
-    long? BirthTimeUs, uint DeviceMajor, uint DeviceMinor);
+    long? BirthTimeUs, uint DeviceMajor, uint DeviceMinor, long AccessTimeUs, long ChangeTimeUs);
 
 /// <summary>A name in a directory, with what the listing itself says about it.</summary>
 internal sealed record ListedName(byte[] Name, ulong Inode, byte Type);
@@ -19,6 +19,7 @@ internal static unsafe partial class BytePaths
 {
     private const int CurrentDirectory = -100;
     private const int NoFollow = 0x100;
+    private const int EmptyPath = 0x1000;
     private const uint BasicAndBirthTime = 0xFFF;
 
     [LibraryImport("libc", EntryPoint = "statx", SetLastError = true)]
@@ -61,13 +62,18 @@ internal static unsafe partial class BytePaths
     private static partial int StatFsCall(byte* path, ulong* result);
 
     /// <summary>lstat with birth time; negative errno on failure.</summary>
-    public static int Status(byte[] path, out FileStatus status)
+    public static int Status(byte[] path, out FileStatus status) => Status(CurrentDirectory, path, NoFollow, out status);
+
+    /// <summary>fstat with birth time; negative errno on failure.</summary>
+    public static int Status(int descriptor, out FileStatus status) => Status(descriptor, [], EmptyPath, out status);
+
+    private static int Status(int directory, byte[] path, int flags, out FileStatus status)
     {
         var raw = stackalloc byte[256];
         fixed (byte* name = Terminated(path))
         {
             status = default;
-            if (StatxCall(CurrentDirectory, name, NoFollow, BasicAndBirthTime, raw) != 0)
+            if (StatxCall(directory, name, flags, BasicAndBirthTime, raw) != 0)
                 return -Marshal.GetLastPInvokeError();
         }
 
@@ -75,7 +81,7 @@ internal static unsafe partial class BytePaths
         status = new FileStatus(
             *(ushort*)(raw + 28), *(ulong*)(raw + 32), *(uint*)(raw + 16), *(uint*)(raw + 20), *(uint*)(raw + 24), *(ulong*)(raw + 40),
             *(ulong*)(raw + 48), *(uint*)(raw + 4), Microseconds(raw + 112), (mask & 0x800) != 0 ? Microseconds(raw + 80) : null,
-            *(uint*)(raw + 128), *(uint*)(raw + 132));
+            *(uint*)(raw + 128), *(uint*)(raw + 132), Microseconds(raw + 64), Microseconds(raw + 96));
         return 0;
     }
 

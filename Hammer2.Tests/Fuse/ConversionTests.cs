@@ -97,6 +97,54 @@ public sealed class ConversionTests
     }
 
     [TestMethod]
+    public void Outcomes_of_changes_have_their_own_errno()
+    {
+        Assert.AreEqual(Errno.EEXIST, Errno.From(Hammer2Error.Exists));
+        Assert.AreEqual(Errno.ENOTEMPTY, Errno.From(Hammer2Error.NotEmpty));
+        Assert.AreEqual(Errno.ENOSPC, Errno.From(Hammer2Error.NoSpace));
+        Assert.AreEqual(Errno.EFBIG, Errno.From(Hammer2Error.FileTooLarge));
+        Assert.AreEqual(Errno.EMLINK, Errno.From(Hammer2Error.TooManyLinks));
+        Assert.AreEqual(Errno.EPERM, Errno.From(Hammer2Error.NotPermitted));
+        Assert.AreEqual(Errno.EBUSY, Errno.From(Hammer2Error.InUse));
+    }
+
+    [TestMethod]
+    public void What_the_kernel_sends_is_what_it_was_shown()
+    {
+        foreach (var microseconds in (long[])[0, 1, -1, -1_000_000, -1_000_001, 1_700_000_000_123_456, -11_644_473_600_000_000])
+        {
+            var (seconds, nanoseconds) = AttributeConversion.Split(microseconds);
+            Assert.AreEqual(microseconds, AttributeConversion.Join(seconds, nanoseconds));
+        }
+
+        Assert.IsGreaterThan(9_000_000_000_000_000_000, AttributeConversion.Join(long.MaxValue, 999_999_999));
+        Assert.IsLessThan(-9_000_000_000_000_000_000, AttributeConversion.Join(long.MinValue, 0));
+        foreach (var (major, minor) in ((uint, uint)[])[(1, 3), (255, 20004), (8, 17), (4095, 0xFFFFF), (0, 0)])
+            Assert.AreEqual((major, minor), AttributeConversion.DeviceOf(AttributeConversion.Device(major, minor)));
+        foreach (var type in (ObjectType[])[ObjectType.File, ObjectType.Directory, ObjectType.Symlink, ObjectType.Fifo, ObjectType.Socket,
+                     ObjectType.CharDevice, ObjectType.BlockDevice])
+        {
+            Assert.AreEqual(type, AttributeConversion.TypeOf(AttributeConversion.Mode(new InodeAttributes { Type = type, Mode = 0x1FF })));
+        }
+
+        Assert.AreEqual(ObjectType.File, AttributeConversion.TypeOf(0x1A4), "mknod without a type makes a file");
+        Assert.IsNull(AttributeConversion.TypeOf(0x7000));
+    }
+
+    [TestMethod]
+    public void Flags_of_chattr_are_those_of_chflags()
+    {
+        const uint NoDump = 1, UserImmutable = 2, UserAppend = 4, Opaque = 8, SystemImmutable = 0x20000, SystemAppend = 0x40000;
+        Assert.AreEqual(0x70u, FileFlags.ToLinux(NoDump | UserImmutable | SystemAppend));
+        Assert.AreEqual(0x10u, FileFlags.ToLinux(SystemImmutable));
+        Assert.AreEqual(0x20u, FileFlags.ToLinux(UserAppend));
+        Assert.AreEqual(SystemImmutable | Opaque, FileFlags.FromLinux(Opaque, 0x10));
+        Assert.AreEqual(UserImmutable, FileFlags.FromLinux(UserImmutable, 0x10), "what is immutable stays as it is");
+        Assert.AreEqual(Opaque, FileFlags.FromLinux(Opaque | NoDump | UserImmutable | SystemImmutable | UserAppend | SystemAppend, 0));
+        Assert.AreEqual(NoDump | SystemAppend, FileFlags.FromLinux(0, 0x60));
+    }
+
+    [TestMethod]
     public void Handles_are_found_until_removed_and_then_reused()
     {
         var table = new HandleTable<string>();

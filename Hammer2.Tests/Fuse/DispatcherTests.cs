@@ -121,22 +121,35 @@ public sealed class DispatcherTests : IDisposable
     }
 
     [TestMethod]
-    public void Writing_is_refused_and_the_unknown_is_not_implemented()
+    public void On_a_read_only_mount_nothing_that_changes_reaches_the_filesystem()
     {
+        using var memory = new MemoryFileSystem();
+        var dispatcher = new FuseDispatcher(memory, new FuseDispatcherOptions { ReadOnly = true }, NullLogger.Instance);
         foreach (var opcode in Enum.GetValues<FuseOpcode>())
         {
             var expected = opcode switch
             {
                 FuseOpcode.SetAttributes or FuseOpcode.SymbolicLink or FuseOpcode.MakeNode or FuseOpcode.MakeDirectory or FuseOpcode.Unlink
                     or FuseOpcode.RemoveDirectory or FuseOpcode.Rename or FuseOpcode.Rename2 or FuseOpcode.Link or FuseOpcode.Write
-                    or FuseOpcode.SetXattr or FuseOpcode.RemoveXattr or FuseOpcode.Create or FuseOpcode.FAllocate
-                    or FuseOpcode.CopyFileRange or FuseOpcode.CopyFileRange64 or FuseOpcode.TemporaryFile => -Errno.EROFS,
-                FuseOpcode.GetXattr or FuseOpcode.ListXattr or FuseOpcode.Flush or FuseOpcode.LSeek or FuseOpcode.IoControl
-                    or FuseOpcode.Poll or FuseOpcode.BMap or FuseOpcode.SetLock => -Errno.ENOSYS,
+                    or FuseOpcode.Create or FuseOpcode.FAllocate or FuseOpcode.CopyFileRange or FuseOpcode.CopyFileRange64 => -Errno.EROFS,
                 _ => 1,
             };
             if (expected != 1)
-                Assert.AreEqual(expected, ErrorOf(Request(opcode, 2, new byte[64])), opcode.ToString());
+                Assert.AreEqual(expected, ErrorOf(dispatcher, Request(opcode, 1, new byte[64])), opcode.ToString());
+        }
+
+        foreach (var access in (uint[])[1, 2, 3])
+            Assert.AreEqual(-Errno.EROFS, ErrorOf(dispatcher, Request(FuseOpcode.Open, 1, Bytes(new FuseOpenIn { Flags = access }))));
+        Assert.AreEqual(0, ErrorOf(dispatcher, Request(FuseOpcode.Open, 1, Bytes(new FuseOpenIn()))));
+    }
+
+    [TestMethod]
+    public void The_unknown_is_not_implemented_so_that_the_kernel_stops_asking()
+    {
+        foreach (var opcode in (FuseOpcode[])[FuseOpcode.GetXattr, FuseOpcode.ListXattr, FuseOpcode.SetXattr, FuseOpcode.RemoveXattr,
+                     FuseOpcode.Flush, FuseOpcode.LSeek, FuseOpcode.Poll, FuseOpcode.BMap, FuseOpcode.SetLock, FuseOpcode.TemporaryFile])
+        {
+            Assert.AreEqual(-Errno.ENOSYS, ErrorOf(Request(opcode, 2, new byte[64])), opcode.ToString());
         }
 
         foreach (var unknown in (uint[])[0, 7, 19, 54, 63, 64, 4096, uint.MaxValue])
@@ -245,9 +258,11 @@ public sealed class DispatcherTests : IDisposable
     private static byte[] Initialization(uint major, uint minor, uint flags) => Request(FuseOpcode.Init, 0,
         Bytes(new FuseInitIn { Major = major, Minor = minor, MaxReadAhead = 131072, Flags = (FuseInitFlags)flags }));
 
-    private int ErrorOf(byte[] request)
+    private int ErrorOf(byte[] request) => ErrorOf(_dispatcher, request);
+
+    private int ErrorOf(FuseDispatcher dispatcher, byte[] request)
     {
-        var answer = _dispatcher.Dispatch(request, _reply);
+        var answer = dispatcher.Dispatch(request, _reply);
         Assert.IsGreaterThanOrEqualTo(16, answer.Length);
         var error = BinaryPrimitives.ReadInt32LittleEndian(answer[4..]);
         if (error != 0)

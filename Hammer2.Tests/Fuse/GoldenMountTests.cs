@@ -49,7 +49,7 @@ public sealed class GoldenMountTests : KernelTestBase
             new ulong[]
             {
                 65536, (ulong)volume.TotalBytes / 65536, (ulong)volume.FreeBytes / 65536, (ulong)volume.FreeBytes / 65536,
-                (ulong)pfs.GetStatistics().InodeCount,
+                (ulong)pfs.GetStatistics().InodeCount + (ulong)volume.FreeBytes / 1024,
             },
             statistics);
     }

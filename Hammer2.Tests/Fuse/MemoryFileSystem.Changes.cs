@@ -31,7 +31,7 @@ internal sealed partial class MemoryFileSystem
                 found.Gid = change.Gid;
             if ((valid & FuseSetAttributesFlags.Size) != 0)
             {
-                found.SetSize((long)change.Size);
+                found.SetSize((long)change.Size, zero: !ForgetsToZero);
                 found.ModifyUs = now;
             }
 

@@ -8,6 +8,7 @@ using System.Runtime.InteropServices;
 using System.Text;
 using Hammer2.Fuse;
 using Hammer2.Fuse.Protocol;
+using Hammer2.Fuse.Serving;
 using Hammer2.Fuse.Sessions;
 
 namespace Hammer2.Tests.Fuse;
@@ -29,6 +30,9 @@ internal sealed partial class MemoryFileSystem : IFuseFileSystem
 
     /// <summary>Bytes that writes may use at most; beyond it they fail as on a full volume.</summary>
     public long BytesMax { get; set; } = long.MaxValue;
+
+    /// <summary>A deliberate fault: growth after truncation shows again what was cut off.</summary>
+    public bool ForgetsToZero { get; init; }
 
     /// <summary>How often something was made durable.</summary>
     public int Syncs { get; private set; }
@@ -244,9 +248,9 @@ internal sealed partial class MemoryFileSystem : IFuseFileSystem
         attributes.Gid = node.Gid;
         attributes.Device = node.Device;
         attributes.BlockSize = BlockBytes;
-        (attributes.AccessSeconds, attributes.AccessNanoseconds) = (node.AccessUs / 1_000_000, (uint)(node.AccessUs % 1_000_000) * 1000);
-        (attributes.ModifySeconds, attributes.ModifyNanoseconds) = (node.ModifyUs / 1_000_000, (uint)(node.ModifyUs % 1_000_000) * 1000);
-        (attributes.ChangeSeconds, attributes.ChangeNanoseconds) = (node.ChangeUs / 1_000_000, (uint)(node.ChangeUs % 1_000_000) * 1000);
+        (attributes.AccessSeconds, attributes.AccessNanoseconds) = AttributeConversion.Split(node.AccessUs);
+        (attributes.ModifySeconds, attributes.ModifyNanoseconds) = AttributeConversion.Split(node.ModifyUs);
+        (attributes.ChangeSeconds, attributes.ChangeNanoseconds) = AttributeConversion.Split(node.ChangeUs);
     }
 
     private ulong Handle(Node node)
@@ -322,10 +326,10 @@ internal sealed partial class MemoryFileSystem : IFuseFileSystem
             }
         }
 
-        public void SetSize(long size)
+        public void SetSize(long size, bool zero = true)
         {
             // What lies beyond the end must read as zeros when the file grows again.
-            if (size < Size)
+            if (size < Size && zero)
                 Zero(size, Size);
             Size = size;
         }

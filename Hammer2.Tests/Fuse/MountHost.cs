@@ -1,5 +1,5 @@
 // The entry point of the test program itself when it is started as a child of a test: a process that holds a mount until it is
-// killed. The test runner never comes here.
+// killed, or one that uses a mount (ClientProgram). The test runner never comes here.
 // Layers: Fuse.
 
 using Hammer2.Fuse;
@@ -13,13 +13,15 @@ internal static class MountHost
 
     private static int Main(string[] arguments)
     {
-        if (arguments is not ["--hold-mount", var target])
+        if (arguments is [ClientProgram.Argument, .. var scenario])
+            return ClientProgram.Serve(scenario);
+        if (Open(arguments) is not { } mounted)
         {
             Console.Error.WriteLine("These tests are run with: dotnet test");
             return 2;
         }
 
-        using var mount = FuseMount.Mount(new FakeFileSystem(), Source, target, new FuseMountOptions());
+        using var mount = mounted;
         Console.WriteLine($"mounted {mount.WatcherProcessId}");
         using var unmount = new CancellationTokenSource();
         _ = Task.Run(() =>
@@ -31,4 +33,14 @@ internal static class MountHost
         mount.WaitForUnmount(unmount.Token);
         return 0;
     }
+
+    // The filesystem in memory can be held by hand too, for tools and measurements beside the tests.
+    private static FuseMount? Open(string[] arguments) => arguments switch
+    {
+        ["--hold-mount", var target] =>
+            FuseMount.Mount(new FakeFileSystem(), Source, target, new FuseMountOptions { ReadOnly = true }),
+        ["--hold-memory", var target, .. var choices] => FuseMount.Mount(
+            new MemoryFileSystem(), "memory", target, new FuseMountOptions { WritebackCache = choices.Contains("writeback") }),
+        _ => null,
+    };
 }

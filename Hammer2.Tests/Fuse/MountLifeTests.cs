@@ -215,7 +215,7 @@ public sealed class MountLifeTests : KernelTestBase, IDisposable
         }
     }
 
-    private FuseMount Start(string source = "fake") => FuseMount.Mount(_fileSystem, source, Target, new FuseMountOptions());
+    private FuseMount Start(string source = "fake") => FuseMount.Mount(_fileSystem, source, Target, new FuseMountOptions { ReadOnly = true });
 
     private string Refusal(string target) => Assert.ThrowsExactly<FuseMountException>(
         () => FuseMount.Mount(_fileSystem, "fake", target, new FuseMountOptions())).Message;

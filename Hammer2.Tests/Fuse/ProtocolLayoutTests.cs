@@ -35,6 +35,25 @@ public sealed class ProtocolLayoutTests
         Check<FuseLSeekOut>(8);
         Check<FuseAccessIn>(8);
         Check<FuseDirent>(24);
+        Check<FuseSetAttributesIn>(88);
+        Check<FuseMakeNodeIn>(16);
+        Check<FuseMakeDirectoryIn>(8);
+        Check<FuseRenameIn>(8);
+        Check<FuseRename2In>(16);
+        Check<FuseLinkIn>(8);
+        Check<FuseCreateIn>(16);
+        Check<FuseCreateOut>(144);
+        Check<FuseWriteIn>(40);
+        Check<FuseWriteOut>(8);
+        Check<FuseFSyncIn>(16);
+        Check<FuseFAllocateIn>(32);
+        Check<FuseCopyFileRangeIn>(56);
+        Check<FuseCopyFileRangeOut>(8);
+        Check<FuseIoControlIn>(32);
+        Check<FuseIoControlOut>(48);
+        Check<FuseExtendedFlags>(28);
+        Check<FuseBatchForgetIn>(8);
+        Check<FuseForgetOne>(16);
         Check<FuseDirentPlus>(152);
     }
 
@@ -86,6 +105,27 @@ public sealed class ProtocolLayoutTests
         Offsets<FuseAccessIn>(("Mask", 0));
         Offsets<FuseDirent>(("Inode", 0), ("Offset", 8), ("NameLength", 16), ("Type", 20));
         Offsets<FuseDirentPlus>(("Entry", 0), ("Dirent", 128));
+    }
+
+    [TestMethod]
+    public void Changes_have_the_offsets_of_the_kernel()
+    {
+        Offsets<FuseSetAttributesIn>(
+            ("Valid", 0), ("Handle", 8), ("Size", 16), ("LockOwner", 24), ("AccessSeconds", 32), ("ModifySeconds", 40), ("ChangeSeconds", 48),
+            ("AccessNanoseconds", 56), ("ModifyNanoseconds", 60), ("ChangeNanoseconds", 64), ("Mode", 68), ("Uid", 76), ("Gid", 80));
+        Offsets<FuseMakeNodeIn>(("Mode", 0), ("Device", 4), ("Mask", 8));
+        Offsets<FuseMakeDirectoryIn>(("Mode", 0), ("Mask", 4));
+        Offsets<FuseRename2In>(("NewDirectory", 0), ("Flags", 8));
+        Offsets<FuseCreateIn>(("Flags", 0), ("Mode", 4), ("Mask", 8), ("FuseFlags", 12));
+        Offsets<FuseCreateOut>(("Entry", 0), ("Opened", 128));
+        Offsets<FuseWriteIn>(("Handle", 0), ("Offset", 8), ("Size", 16), ("WriteFlags", 20), ("LockOwner", 24), ("Flags", 32));
+        Offsets<FuseFSyncIn>(("Handle", 0), ("SyncFlags", 8));
+        Offsets<FuseFAllocateIn>(("Handle", 0), ("Offset", 8), ("Length", 16), ("Mode", 24));
+        Offsets<FuseCopyFileRangeIn>(
+            ("HandleIn", 0), ("OffsetIn", 8), ("NodeOut", 16), ("HandleOut", 24), ("OffsetOut", 32), ("Length", 40), ("Flags", 48));
+        Offsets<FuseIoControlIn>(("Handle", 0), ("Flags", 8), ("Command", 12), ("Argument", 16), ("InSize", 24), ("OutSize", 28));
+        Offsets<FuseIoControlOut>(("Result", 0), ("Flags", 4), ("InVectors", 8), ("OutVectors", 12), ("Value", 16), ("Extended", 16));
+        Offsets<FuseForgetOne>(("NodeId", 0), ("LookupCount", 8));
     }
 
     private static void Check<T>(int size) where T : unmanaged

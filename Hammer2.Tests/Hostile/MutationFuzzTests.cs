@@ -109,7 +109,7 @@ public sealed class MutationFuzzTests
         return survey!;
     }
 
-    private static void Mutate(OverlayDevice device, MediaBlock block, Random random)
+    internal static void Mutate(OverlayDevice device, MediaBlock block, Random random)
     {
         byte[] bytes = new byte[block.Bytes];
         device.Read(block.Offset, bytes);

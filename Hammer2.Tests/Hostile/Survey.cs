@@ -67,6 +67,8 @@ internal sealed class Survey
         foreach (VerifyFinding finding in report.Findings)
             Assert.DoesNotContain("\n", finding.Message);
         Failures += report.Findings.Count;
+        foreach (CheckFinding finding in VolumeChecker.Check(volume).Findings)
+            Assert.DoesNotContain("\n", finding.Message);
     }
 
     private void Walk(PfsMount pfs)
