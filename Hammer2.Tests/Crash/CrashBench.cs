@@ -27,8 +27,11 @@ internal sealed class CrashBench(int seed)
     /// <summary>Between the engine and the recording device; for tests of the bench.</summary>
     internal Func<IBlockDevice, IBlockDevice> Above { get; init; } = static device => device;
 
+    /// <summary>Between the engine and any device, of the run and of the judge; for tests of the bench.</summary>
+    internal Func<IBlockDevice, IBlockDevice> Lens { get; init; } = static device => device;
+
     /// <summary>Over the record before it is cut; for tests of the bench.</summary>
-    internal Func<DeviceRecord, DeviceRecord> Edit { get; init; } = static record => record;
+    internal Func<IReadOnlyList<DeviceEvent>, IEnumerable<DeviceEvent>> Edit { get; init; } = static events => events;
 
     internal IReadOnlyList<string> Failures => _failures;
 
@@ -58,10 +61,10 @@ internal sealed class CrashBench(int seed)
         var record = new DeviceRecord();
         MemoryBlockDevice[] before = workload.Prepare();
         MemoryBlockDevice[] media = [.. before.Select(device => device.Clone())];
-        IReadOnlyList<TreeSnapshot> history = [];
+        List<TreeSnapshot> history = [];
         try
         {
-            var run = new CrashRun([.. media.Select((device, i) => Above(new RecordingDevice(device, record, i)))], workload.Setup, record);
+            var run = new CrashRun([.. media.Select((device, i) => Above(Lens(new RecordingDevice(device, record, i))))], workload.Setup, record);
             history = run.History;
             using (run)
                 workload.Run(run);
@@ -74,7 +77,15 @@ internal sealed class CrashBench(int seed)
         }
 
         Interlocked.Increment(ref _workloads);
-        Judge(workload, new CrashStates(before, Edit(record), seed), new CrashJudge(workload.Setup, history), stop);
+        Judge(workload, new CrashStates(before, Edited(record), seed), new CrashJudge(workload.Setup, history) { Lens = Lens }, stop);
+    }
+
+    private DeviceRecord Edited(DeviceRecord record)
+    {
+        var edited = new DeviceRecord();
+        foreach (DeviceEvent e in Edit(record.Events))
+            edited.Add(e);
+        return edited;
     }
 
     private void Judge(CrashWorkload workload, CrashStates states, CrashJudge judge, CancellationToken stop)

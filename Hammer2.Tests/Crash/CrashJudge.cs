@@ -21,6 +21,9 @@ internal sealed class CrashJudge(CrashSetup setup, IReadOnlyList<TreeSnapshot> h
     private static readonly CheckOptions s_check = new() { Workers = 1 };
     private readonly ILookup<UInt128, int> _moments = history.Select((snapshot, i) => (snapshot.Digest, i)).ToLookup(x => x.Digest, x => x.i);
 
+    /// <summary>Between the engine and the devices of a state.</summary>
+    internal Func<IBlockDevice, IBlockDevice> Lens { get; init; } = static device => device;
+
     /// <summary>What is wrong; null when nothing is.</summary>
     internal string? Judge(CrashState state, bool withWriting)
     {
@@ -28,16 +31,16 @@ internal sealed class CrashJudge(CrashSetup setup, IReadOnlyList<TreeSnapshot> h
         string where = $"{state.Description}, promised step {promised}, begun step {begun}: ";
         try
         {
-            string? problem = Check(state.Open());
+            string? problem = Check(Open(state));
             if (problem is not null)
                 return where + problem;
             TreeSnapshot seen;
-            using (Hammer2Volume volume = Hammer2Volume.Open(state.Open(), setup.Options(writable: false)))
+            using (Hammer2Volume volume = Hammer2Volume.Open(Open(state), setup.Options(writable: false)))
                 seen = TreeSnapshot.Of(volume, withTimes);
             if (!_moments[seen.Digest].Any(moment => moment >= promised && moment <= begun))
                 return where + Compare(seen, promised);
             if (withWriting)
-                problem = WriteOn(state.Open(), seen);
+                problem = WriteOn(Open(state), seen);
             return problem is null ? null : where + "after writing: " + problem;
         }
         catch (Exception e) when (e is not OutOfMemoryException)
@@ -45,6 +48,8 @@ internal sealed class CrashJudge(CrashSetup setup, IReadOnlyList<TreeSnapshot> h
             return where + e;
         }
     }
+
+    private IBlockDevice[] Open(CrashState state) => [.. state.Open().Select(Lens)];
 
     private static string? Check(IReadOnlyList<IBlockDevice> devices)
     {

@@ -72,20 +72,25 @@ internal static class CrashWorkloads
         var random = new Random(seed);
         CrashSetup[] setups = [.. Setups()];
         CrashSetup setup = setups[random.Next(setups.Length)];
+        bool committed = random.Next(2) == 0;
+        var steps = new List<Action<CrashRun>>();
+        int count = random.Next(3, 25);
+        for (int i = 0; i < count; i++)
+        {
+            steps.Add(CrashOps.All[random.Next(CrashOps.All.Count)].Run);
+            if (random.Next(4) == 0)
+                steps.Add(static run => run.Sync());
+        }
+
         return new CrashWorkload(string.Create(CultureInfo.InvariantCulture, $"random {seed}"), setup, run =>
         {
+            if (!committed)
+                CrashOps.Prior(run);
             run.Tolerant = true;
-            int count = random.Next(3, 25);
-            for (int i = 0; i < count; i++)
-            {
-                CrashOps.All[random.Next(CrashOps.All.Count)].Run(run);
-                if (random.Next(4) == 0)
-                    run.Sync();
-            }
-
-            run.Sync();
+            foreach (Action<CrashRun> step in steps)
+                step(run);
         })
-        { Prior = random.Next(2) == 0 ? CrashOps.Prior : null };
+        { Prior = committed ? CrashOps.Prior : null };
     }
 
     private static IEnumerable<CrashSetup> Setups()

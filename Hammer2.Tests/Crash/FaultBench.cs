@@ -42,6 +42,9 @@ internal sealed class FaultBench(int seed)
     /// <summary>Failing calls tried of one kind in one workload, at most; sampled with the seed beyond.</summary>
     internal int CallsMax { get; init; } = int.MaxValue;
 
+    /// <summary>Between the engine and the failing device; for tests of the bench.</summary>
+    internal Func<IBlockDevice, IBlockDevice> Above { get; init; } = static device => device;
+
     internal int FailuresMax { get; init; } = 1;
 
     internal IReadOnlyList<string> Failures => _failures;
@@ -67,7 +70,7 @@ internal sealed class FaultBench(int seed)
     internal void Run(CrashWorkload workload, CancellationToken stop = default)
     {
         MemoryBlockDevice[] before = workload.Prepare();
-        var calm = new FaultRun(workload, before, null);
+        var calm = new FaultRun(workload, before, null) { Above = Above };
         string? problem = calm.Run();
         if (problem is not null)
         {
@@ -81,6 +84,7 @@ internal sealed class FaultBench(int seed)
             {
                 bool applies = mode switch
                 {
+                    FaultMode.Torn when !workload.Setup.HasSeveralHeaders => false,
                     FaultMode.Torn or FaultMode.Arrived => call == DeviceCall.Write,
                     FaultMode.Gone => call == DeviceCall.Read,
                     _ => true,
@@ -107,9 +111,9 @@ internal sealed class FaultBench(int seed)
                 continue;
             if (stop.IsCancellationRequested)
                 return false;
-            var run = new FaultRun(workload, before, calm) { Mode = mode, Call = call, Volume = volume, Nth = nth };
+            var run = new FaultRun(workload, before, calm) { Above = Above, Mode = mode, Call = call, Volume = volume, Nth = nth };
             Task<string?> task = Task.Factory.StartNew(run.Run, CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
-            string? problem = task.Wait(s_patience) ? task.Result : $"nothing happened for {s_patience}; it was {run.Stage}";
+            string? problem = task.Wait(s_patience, CancellationToken.None) ? task.Result : $"nothing happened for {s_patience}; it was {run.Stage}";
             Interlocked.Increment(ref _runs);
             if (problem is null)
                 continue;

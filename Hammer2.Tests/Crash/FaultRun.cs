@@ -13,11 +13,12 @@ internal sealed class FaultRun(CrashWorkload workload, IReadOnlyList<MemoryBlock
 {
     private readonly List<Exception> _told = [];
     private FaultDevice[] _devices = [];
-    private CrashRun? _run;
     private IReadOnlyList<TreeSnapshot> _history = [];
     private IReadOnlyList<Hammer2Error> _answers = [];
     private int _done;
     private int _promised;
+
+    internal Func<IBlockDevice, IBlockDevice> Above { get; init; } = static device => device;
 
     internal FaultMode Mode { get; init; }
 
@@ -68,13 +69,14 @@ internal sealed class FaultRun(CrashWorkload workload, IReadOnlyList<MemoryBlock
     private string? RunAndClose()
     {
         Stage = "opening";
-        if (!Tell(() => _run = new CrashRun(
-            _devices, workload.Setup, new DeviceRecord(), calm is null ? CrashRun.Watch.AlwaysWithoutTimes : CrashRun.Watch.Never, calm?._answers)))
+        CrashRun? opened = null;
+        if (!Tell(() => opened = new CrashRun(
+            [.. _devices.Select(Above)], workload.Setup, new DeviceRecord(), calm is null ? CrashRun.Watch.AlwaysWithoutTimes : CrashRun.Watch.Never, calm?._answers)))
         {
             return NotTold();
         }
 
-        CrashRun run = _run!;
+        CrashRun run = opened!;
         string? problem = null;
         try
         {
@@ -119,7 +121,9 @@ internal sealed class FaultRun(CrashWorkload workload, IReadOnlyList<MemoryBlock
         {
             if (told.Message.Contains('\n', StringComparison.Ordinal) || told.Message.Length < 10)
                 return $"the message is not one clear line: {told.Message}";
-            if (told is StepRefusedException refused && refused.Error != Hammer2Error.ReadOnly)
+            // Where the freemap cannot be read nothing is allocated; a small volume may have no other place.
+            bool full = told is StepRefusedException { Error: Hammer2Error.NoSpace } && run.Volume.Writer!.Freemap.DamagedZones > 0;
+            if (!full && told is StepRefusedException refused && refused.Error != Hammer2Error.ReadOnly)
                 return $"a step was refused with {refused.Error}";
         }
 
