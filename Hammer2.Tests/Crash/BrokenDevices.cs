@@ -1,4 +1,5 @@
-// Devices and records that break what the engine relies on: the benches must notice each of them.
+// Devices and records that break what the engine relies on: flushes that do nothing, failures that stay hidden, a freemap
+// in one place, events in another order. The benches must notice each of them.
 
 using Hammer2.Engine.Devices;
 using Hammer2.Engine.Format;

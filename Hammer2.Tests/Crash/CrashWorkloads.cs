@@ -131,16 +131,16 @@ internal static class CrashWorkloads
         run.Sync();
         run.Write("/large", 1000, CrashRun.Noise(100_000, 31));
         run.Write("/text", 65536, CrashRun.Text(65536, 32));
-        run.MakeDirectory("/work");
+        run.MakeDirectory("/job");
         for (int i = 0; i < 12; i++)
-            run.Put($"/work/file{i}", i % 2 == 0 ? CrashRun.Noise(3000 * i, i) : CrashRun.Text(20_000 * i + 1, i));
-        run.SyncFile("/work/file3");
-        run.Rename("/work", "/dir/work");
-        run.Unlink("/dir/work/file4");
-        run.SetSize("/dir/work/file11", 77);
-        run.Link("/dir/work/file5", "/fifth");
-        run.Set("/dir/work", new AttributeChanges { Compression = CompressionMethod.Zlib, Check = CheckMethod.Iscsi32 });
-        run.Put("/dir/work/other", CrashRun.Text(200_000, 33));
+            run.Put($"/job/file{i}", i % 2 == 0 ? CrashRun.Noise(3000 * i, i) : CrashRun.Text(20_000 * i + 1, i));
+        run.SyncFile("/job/file3");
+        run.Rename("/job", "/dir/job");
+        run.Unlink("/dir/job/file4");
+        run.SetSize("/dir/job/file11", 77);
+        run.Link("/dir/job/file5", "/fifth");
+        run.Set("/dir/job", new AttributeChanges { Compression = CompressionMethod.Zlib, Check = CheckMethod.Iscsi32 });
+        run.Put("/dir/job/other", CrashRun.Text(200_000, 33));
         run.Sync();
         run.Rename("/large", "/text", RenameMode.Exchange);
         run.Unlink("/small");

@@ -1,4 +1,5 @@
-// Failing devices: every call of every operation in turn. HAMMER2_SEED repeats a run, HAMMER2_FUZZ_SECONDS makes it longer.
+// Failing devices: the calls of every operation in turn, a sample of them in a usual run and all of them for one operation.
+// HAMMER2_SEED repeats a run, HAMMER2_FUZZ_SECONDS makes the random part longer.
 
 using Hammer2.Engine.Devices;
 using Hammer2.Engine.Primitives;

@@ -249,9 +249,9 @@ internal sealed class CrashStates
             string description, ImmutableDictionary<long, byte[]>[] pages, IReadOnlyList<WrittenPiece> arrived, long? tornAt = null) => new(
             description, Markers,
             () => [.. Owner._bases.Select((b, v) => new OverlayDevice(new CrashedDevice(b, pages[v], [.. arrived.Where(p => p.Volume == v)])))])
-        {
-            TornAt = tornAt,
-        };
+            {
+                TornAt = tornAt,
+            };
     }
 
     /// <summary>The base, the flushed pages over it, the pieces that arrived over those.</summary>

@@ -138,14 +138,16 @@ public sealed class BulkfreeLiveTests
             MemoryMarshal.Write(block.AsSpan(128), new BlockRef { Type = (BlockRefType)99, Key = 1UL << 41 });
             rig.WriteAt(46L << 20, block);
             return Over(rig, self);
-        });
+        }
+        );
         yield return ("inodes in inodes without end", rig =>
         {
             BlockRef inode = Craft.Inode(rig, 46UL << 20, 3, ObjectType.File, []);
             for (ulong i = 1; i < 80; i++)
                 inode = Craft.Inode(rig, (46UL << 20) + i * 1024, 3, ObjectType.Directory, [inode]);
             return Over(rig, inode);
-        });
+        }
+        );
     }
 
     private static BlockRef Data(ulong block) => new() { Type = BlockRefType.Data, KeyBits = 16, Key = block << 16, DataOff = (42UL << 20) + (block << 16) | 16 };

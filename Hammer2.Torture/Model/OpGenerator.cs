@@ -19,10 +19,29 @@ internal sealed record Profile(
 {
     private static readonly Dictionary<OpKind, int> s_usual = new()
     {
-        [OpKind.Create] = 30, [OpKind.Link] = 6, [OpKind.Unlink] = 14, [OpKind.RemoveDirectory] = 4, [OpKind.Rename] = 14,
-        [OpKind.Open] = 10, [OpKind.Close] = 5, [OpKind.Write] = 30, [OpKind.Append] = 8, [OpKind.SetSize] = 8, [OpKind.PunchHole] = 5,
-        [OpKind.Allocate] = 2, [OpKind.SetAttributes] = 8, [OpKind.Read] = 12, [OpKind.List] = 3, [OpKind.Scan] = 8, [OpKind.Lookup] = 6,
-        [OpKind.Stat] = 10, [OpKind.ReadLink] = 1, [OpKind.Sync] = 3, [OpKind.SyncFile] = 2, [OpKind.Remount] = 1, [OpKind.Compare] = 1,
+        [OpKind.Create] = 30,
+        [OpKind.Link] = 6,
+        [OpKind.Unlink] = 14,
+        [OpKind.RemoveDirectory] = 4,
+        [OpKind.Rename] = 14,
+        [OpKind.Open] = 10,
+        [OpKind.Close] = 5,
+        [OpKind.Write] = 30,
+        [OpKind.Append] = 8,
+        [OpKind.SetSize] = 8,
+        [OpKind.PunchHole] = 5,
+        [OpKind.Allocate] = 2,
+        [OpKind.SetAttributes] = 8,
+        [OpKind.Read] = 12,
+        [OpKind.List] = 3,
+        [OpKind.Scan] = 8,
+        [OpKind.Lookup] = 6,
+        [OpKind.Stat] = 10,
+        [OpKind.ReadLink] = 1,
+        [OpKind.Sync] = 3,
+        [OpKind.SyncFile] = 2,
+        [OpKind.Remount] = 1,
+        [OpKind.Compare] = 1,
     };
 
     public static IReadOnlyList<Profile> All { get; } =
