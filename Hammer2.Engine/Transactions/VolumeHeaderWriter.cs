@@ -32,17 +32,34 @@ internal sealed class VolumeHeaderWriter
     {
         Invariant.Check(header.MirrorTid > Current.MirrorTid);
         Invariant.Check(header.FreemapTid <= header.MirrorTid);
-        int slot = _slot + 1;
-        if (slot >= FormatLimits.VolumeHeaderCopies
-            || (ulong)(slot * FormatLimits.VolumeHeaderSpacing + FormatLimits.ReservedBytes) > header.VolumeSize)
-        {
-            slot = 0;
-        }
-
+        int slot = SlotAfter(_slot, header);
         _device.Write(slot * FormatLimits.VolumeHeaderSpacing, header.Bytes);
         _volumes.Flush();
         _slot = slot;
         Current = header;
+    }
+
+    /// <summary>Makes sure that the header in use is the newest: the copy after it could be read, if only as damaged.</summary>
+    /// <exception cref="Hammer2Exception"><c>Io</c>: whoever writes on from an older header destroys what the newer one refers to.</exception>
+    internal static void ThrowIfNewerMayExist(VolumeSet volumes)
+    {
+        VolumeMember root = volumes.Members[0];
+        int next = SlotAfter(VolumeHeaderCopy.Newest(root.Copies)!.Index, root.Header);
+        VolumeHeaderCopy? copy = root.Copies.FirstOrDefault(c => c.Index == next);
+        if (copy?.Fault == HeaderFault.Unreadable)
+        {
+            throw new Hammer2Exception(
+                Hammer2Error.Io,
+                $"{root.Device.Name}: header copy {next} at 0x{copy.Offset:x} cannot be read and may be the newest; open the volume for reading only.");
+        }
+    }
+
+    private static int SlotAfter(int slot, VolumeHeader header)
+    {
+        slot++;
+        bool fits = slot < FormatLimits.VolumeHeaderCopies
+            && (ulong)(slot * FormatLimits.VolumeHeaderSpacing + FormatLimits.ReservedBytes) <= header.VolumeSize;
+        return fits ? slot : 0;
     }
 
     /// <summary>Reads the header slots again and compares the newest with the one written last.</summary>

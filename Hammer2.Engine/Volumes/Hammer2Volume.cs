@@ -47,6 +47,7 @@ public sealed class Hammer2Volume : IDisposable
             _superRoot = new SuperRoot(Reader, TransactionIds, volumes.Header);
             if (buffer is null)
                 return;
+            VolumeHeaderWriter.ThrowIfNewerMayExist(volumes);
             Writer = new VolumeWriter(volumes, Reader, buffer, _superRoot, TransactionIds, options, _logger);
             Recovery.Run(Reader, volumes.Header, Writer.Freemap, _logger);
             Writer.Committer.Start(options.CommitInterval);

@@ -26,6 +26,9 @@ internal sealed class CrashState
     /// <summary>Which cut this is, to be quoted when a test fails.</summary>
     internal string Description { get; }
 
+    /// <summary>Where a write was torn; null when none was.</summary>
+    internal long? TornAt { get; init; }
+
     /// <summary>What the test had said before the cut: all of it must be found.</summary>
     internal IReadOnlyList<string> Markers { get; }
 
@@ -110,12 +113,12 @@ internal sealed class CrashStates
                     List<WrittenPiece> before = at.Pending.GetRange(0, i);
                     List<WrittenPiece> after = at.Pending.GetRange(i + 1, at.Pending.Count - i - 1);
                     string where = $"event {at.Index}: unflushed write {i} at 0x{whole.Offset:x} torn at {cut} of {whole.Bytes.Length},";
-                    yield return at.State($"{where} first part, nothing after", at.Safe, [.. before, first]);
-                    yield return at.State($"{where} last part, nothing after", at.Safe, [.. before, last]);
+                    yield return at.State($"{where} first part, nothing after", at.Safe, [.. before, first], whole.Offset);
+                    yield return at.State($"{where} last part, nothing after", at.Safe, [.. before, last], whole.Offset);
                     if (after.Count == 0)
                         continue;
-                    yield return at.State($"{where} first part, all others", at.Safe, [.. before, first, .. after]);
-                    yield return at.State($"{where} last part, all others", at.Safe, [.. before, last, .. after]);
+                    yield return at.State($"{where} first part, all others", at.Safe, [.. before, first, .. after], whole.Offset);
+                    yield return at.State($"{where} last part, all others", at.Safe, [.. before, last, .. after], whole.Offset);
                 }
             }
         }
@@ -242,9 +245,13 @@ internal sealed class CrashStates
         CrashStates Owner, MomentKind Kind, int Index, ImmutableDictionary<long, byte[]>[] Applied, ImmutableDictionary<long, byte[]>[] Safe,
         List<WrittenPiece> Pending, ImmutableList<string> Markers)
     {
-        internal CrashState State(string description, ImmutableDictionary<long, byte[]>[] pages, IReadOnlyList<WrittenPiece> arrived) => new(
+        internal CrashState State(
+            string description, ImmutableDictionary<long, byte[]>[] pages, IReadOnlyList<WrittenPiece> arrived, long? tornAt = null) => new(
             description, Markers,
-            () => [.. Owner._bases.Select((b, v) => new OverlayDevice(new CrashedDevice(b, pages[v], [.. arrived.Where(p => p.Volume == v)])))]);
+            () => [.. Owner._bases.Select((b, v) => new OverlayDevice(new CrashedDevice(b, pages[v], [.. arrived.Where(p => p.Volume == v)])))])
+            {
+                TornAt = tornAt,
+            };
     }
 
     /// <summary>The base, the flushed pages over it, the pieces that arrived over those.</summary>

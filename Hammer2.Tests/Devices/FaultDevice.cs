@@ -27,6 +27,7 @@ internal sealed class FaultDevice(IBlockDevice below) : IBlockDevice
     private readonly long[] _calls = new long[3];
     private readonly long[] _failFrom = [long.MaxValue, long.MaxValue, long.MaxValue];
     private readonly bool[] _forEver = new bool[3];
+    private long _gone = long.MaxValue;
 
     public string Name => below.Name;
 
@@ -36,6 +37,9 @@ internal sealed class FaultDevice(IBlockDevice below) : IBlockDevice
 
     /// <summary>True: a write that fails has its first sector written, as a device may leave it.</summary>
     internal bool TearsFailingWrites { get; set; }
+
+    /// <summary>True: a write that fails has arrived nevertheless, and only its success was lost.</summary>
+    internal bool FailingWritesArrive { get; set; }
 
     /// <summary>How many calls failed on purpose.</summary>
     internal long Failures { get; private set; }
@@ -57,11 +61,21 @@ internal sealed class FaultDevice(IBlockDevice below) : IBlockDevice
         }
     }
 
+    /// <summary>From the <paramref name="nth"/> call on, of whatever kind, the device is gone.</summary>
+    internal void Vanish(long nth)
+    {
+        lock (_gate)
+            _gone = _calls.Sum() + nth;
+    }
+
     /// <summary>Nothing fails any more.</summary>
     internal void Heal()
     {
         lock (_gate)
+        {
             Array.Fill(_failFrom, long.MaxValue);
+            _gone = long.MaxValue;
+        }
     }
 
     public void Read(long offset, Span<byte> buffer)
@@ -75,7 +89,9 @@ internal sealed class FaultDevice(IBlockDevice below) : IBlockDevice
     {
         if (IsDue(DeviceCall.Write))
         {
-            if (TearsFailingWrites)
+            if (FailingWritesArrive)
+                below.Write(offset, data);
+            else if (TearsFailingWrites)
                 below.Write(offset, data[..Math.Min(TornBytes, data.Length)]);
             throw Failed(DeviceCall.Write, offset);
         }
@@ -98,7 +114,7 @@ internal sealed class FaultDevice(IBlockDevice below) : IBlockDevice
         {
             long number = ++_calls[(int)call];
             long from = _failFrom[(int)call];
-            bool due = number == from || number > from && _forEver[(int)call];
+            bool due = _calls.Sum() >= _gone || number == from || number > from && _forEver[(int)call];
             if (due)
                 Failures++;
             return due;

@@ -1,5 +1,5 @@
 // A device that keeps writes to itself: reads see them over the bytes of a shared device below, which stays
-// untouched. Damaging an image this way costs a few pages, not a copy. For tests with one writer at a time.
+// untouched. Damaging an image this way costs a few pages, not a copy. Thread-safe, as every device is.
 
 using Hammer2.Engine.Devices;
 
@@ -10,6 +10,7 @@ internal sealed class OverlayDevice(IBlockDevice below) : IBlockDevice
 {
     private const int PageBytes = 65536;
     private readonly Dictionary<long, byte[]> _pages = [];
+    private readonly Lock _gate = new();
 
     public string Name => below.Name;
 
@@ -20,6 +21,28 @@ internal sealed class OverlayDevice(IBlockDevice below) : IBlockDevice
     public void Read(long offset, Span<byte> buffer)
     {
         below.Read(offset, buffer);
+        lock (_gate)
+            Lay(offset, buffer);
+    }
+
+    public void Write(long offset, ReadOnlySpan<byte> data)
+    {
+        lock (_gate)
+            Keep(offset, data);
+    }
+
+    public void Flush()
+    {
+        // Nothing lies below that could lose it.
+    }
+
+    public void Dispose()
+    {
+        // The device below is shared and stays open.
+    }
+
+    private void Lay(long offset, Span<byte> buffer)
+    {
         for (long page = offset / PageBytes; page * PageBytes < offset + buffer.Length; page++)
         {
             if (!_pages.TryGetValue(page, out byte[]? bytes))
@@ -30,7 +53,7 @@ internal sealed class OverlayDevice(IBlockDevice below) : IBlockDevice
         }
     }
 
-    public void Write(long offset, ReadOnlySpan<byte> data)
+    private void Keep(long offset, ReadOnlySpan<byte> data)
     {
         while (!data.IsEmpty)
         {
@@ -48,15 +71,5 @@ internal sealed class OverlayDevice(IBlockDevice below) : IBlockDevice
             data = data[part..];
             offset += part;
         }
-    }
-
-    public void Flush()
-    {
-        // Nothing lies below that could lose it.
-    }
-
-    public void Dispose()
-    {
-        // The device below is shared and stays open.
     }
 }

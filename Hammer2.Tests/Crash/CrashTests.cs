@@ -1,0 +1,82 @@
+// Power cuts, for minutes in every test run and for as long as HAMMER2_FUZZ_SECONDS says otherwise; HAMMER2_SEED repeats
+// a run. A failure names the workload and the cut.
+
+using Hammer2.Engine.Devices;
+using Hammer2.Tests.Devices;
+using Hammer2.Tests.Hostile;
+
+namespace Hammer2.Tests.Crash;
+
+[TestClass]
+public sealed class CrashTests
+{
+    private const int LongSample = 100;
+    private const int PairSample = 30;
+
+    [TestMethod]
+    public void EverySingleOperationSurvivesEveryCut() =>
+        Expect(CrashWorkloads.Single(), new CrashBench(HammerSeed.Get()) { WriteEvery = 4 }, workloadsMin: 90);
+
+    [TestMethod]
+    public void LongWorkloadsSurviveSampledCuts() =>
+        Expect(CrashWorkloads.Long(), new CrashBench(HammerSeed.Get()) { StatesMax = LongSample, WriteEvery = 4 }, workloadsMin: 20);
+
+    [TestMethod]
+    public void PairsOfOperationsSurviveSampledCuts()
+    {
+        int seed = HammerSeed.Get();
+        var random = new Random(seed);
+        Expect(
+            CrashWorkloads.Pairs().OrderBy(_ => random.Next()).ToList(),
+            new CrashBench(seed) { StatesMax = PairSample, WriteEvery = 4 },
+            workloadsMin: 1,
+            HammerSeed.Seconds(20));
+    }
+
+    [TestMethod]
+    public void RandomWorkloadsSurviveSampledCuts()
+    {
+        int seed = HammerSeed.Get();
+        Expect(
+            Enumerable.Range(0, int.MaxValue).Select(i => CrashWorkloads.Random(unchecked(seed + i))),
+            new CrashBench(seed) { StatesMax = LongSample, WriteEvery = 4 },
+            workloadsMin: 1,
+            HammerSeed.Seconds(20));
+    }
+
+    [TestMethod]
+    public void ADeviceThatNeverFlushesIsNoticed() => Notice(new CrashBench(1) { Above = device => new NeverFlushingDevice(device) });
+
+    [TestMethod]
+    public void AHeaderWrittenBeforeTheBarrierIsNoticed() => Notice(new CrashBench(1) { Edit = BrokenRecords.HeaderBeforeBarrier });
+
+    [TestMethod]
+    public void APromiseGivenTooEarlyIsNoticed() => Notice(new CrashBench(1) { Edit = BrokenRecords.PromiseTooEarly });
+
+    [TestMethod]
+    public void AFreemapThatDoesNotRotateIsNoticed() => Notice(new CrashBench(1) { Lens = device => new UnrotatedDevice(device) });
+
+    [TestMethod]
+    public void ALostBlockIsNoticed() => Notice(new CrashBench(1)
+    {
+        // The first write of a commit that never arrives.
+        Edit = events => events.Select(e => e == events.First(w => w.Kind == DeviceEventKind.Write) ? e with { Offset = e.Offset, Bytes = new byte[e.Bytes!.Length] } : e),
+    });
+
+    private static void Expect(IEnumerable<CrashWorkload> workloads, CrashBench bench, int workloadsMin, double seconds = 600)
+    {
+        using var stop = new CancellationTokenSource(TimeSpan.FromSeconds(seconds));
+        bench.Run(workloads, stop.Token);
+        Console.WriteLine($"{bench.Workloads} workloads, {bench.States} states");
+        Assert.IsEmpty(bench.Failures, string.Join("\n\n", bench.Failures));
+        Assert.IsGreaterThanOrEqualTo(workloadsMin, bench.Workloads, "too few workloads ran");
+    }
+
+    private static void Notice(CrashBench bench)
+    {
+        CrashWorkload workload = CrashWorkloads.Single().First(w => w.Name == "overwrite block");
+        bench.Run(workload);
+        Assert.HasCount(1, bench.Failures, "the bench did not notice");
+        Console.WriteLine(bench.Failures[0]);
+    }
+}
