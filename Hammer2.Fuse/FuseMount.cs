@@ -106,7 +106,7 @@ public sealed class FuseMount : IDisposable
 
     /// <summary>
     /// Detaches a HAMMER2 mount, also one of another process or of one that died. If files are open it is detached lazily:
-    /// the name is free at once, and the open files end with their last close.
+    /// the name is free at once, and the open files end with their last close. What was written before is durable then.
     /// </summary>
     /// <exception cref="FuseMountException">Nothing of HAMMER2 is mounted there, or it may not be detached.</exception>
     public static void UnmountTarget(string target)
@@ -119,6 +119,8 @@ public sealed class FuseMount : IDisposable
             path = Native.Libc.RealPath(target) ?? path;
         if (MountInfo.Find(path) is not { FsType: MountPoint.FsType })
             throw new FuseMountException($"No HAMMER2 volume is mounted on {target}. List the mounts to see where they are.");
+        // The name is free before its process has closed the volume; what was written should be safe by then.
+        MountPoint.TryFlush(path, s_flushDeadline);
         if (MountPoint.Detach(path, lazy: false, abort: false) is null)
             return;
         if (MountPoint.Detach(path, lazy: true, abort: false) is { } reason)

@@ -36,10 +36,16 @@ internal sealed class OpenedImage : IDisposable
     /// <param name="context">The run's options.</param>
     /// <param name="image">As the user gave it.</param>
     /// <param name="writable">For changes: committed when asked and at closing, not by a timer.</param>
-    public static OpenedImage OpenPfs(VerbContext context, string image, bool writable = false)
+    public static OpenedImage OpenPfs(VerbContext context, string image, bool writable = false) =>
+        Open(image, Options(context) with { Writable = writable, CommitInterval = TimeSpan.Zero });
+
+    /// <summary>Opens for changes over a long time: committed when asked, at closing, and every few seconds.</summary>
+    public static OpenedImage OpenToMount(VerbContext context, string image) =>
+        Open(image, Options(context) with { Writable = true });
+
+    private static OpenedImage Open(string image, VolumeOptions options)
     {
         VolumeSpec spec = Spec(image);
-        VolumeOptions options = Options(context) with { Writable = writable, CommitInterval = TimeSpan.Zero };
         Hammer2Volume volume = Guard(image, () => Hammer2Volume.Open(spec, options));
         try
         {

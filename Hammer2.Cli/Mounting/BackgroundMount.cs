@@ -14,9 +14,9 @@ internal static partial class BackgroundMount
     public const string ChildOption = "--background-child";
 
     /// <summary>Starts the child and waits for its word.</summary>
-    public static int Start(VerbContext context, string image, string target)
+    public static int Start(VerbContext context, string image, string target, IEnumerable<string> choices)
     {
-        using Process child = Process.Start(ChildOf(context, image, target))
+        using Process child = Process.Start(ChildOf(context, image, target, choices))
             ?? throw new IOException("the background process could not be started");
         child.StandardInput.Close();
         using CancellationTokenRegistration stopping = context.Stop.Register(() => Kill(child));
@@ -58,7 +58,7 @@ internal static partial class BackgroundMount
             _ = Duplicate(nothing, descriptor);
     }
 
-    private static ProcessStartInfo ChildOf(VerbContext context, string image, string target)
+    private static ProcessStartInfo ChildOf(VerbContext context, string image, string target, IEnumerable<string> choices)
     {
         string self = Environment.ProcessPath ?? throw new IOException("the path of this program is unknown");
         var start = new ProcessStartInfo(self)
@@ -84,6 +84,8 @@ internal static partial class BackgroundMount
             start.ArgumentList.Add($"--read-ahead={blocks}");
         if (context.Partition is { } partition)
             start.ArgumentList.Add($"--partition={partition}");
+        foreach (string choice in choices)
+            start.ArgumentList.Add(choice);
         start.ArgumentList.Add("--");
         start.ArgumentList.Add(image);
         start.ArgumentList.Add(target);

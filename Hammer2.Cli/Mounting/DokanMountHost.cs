@@ -12,6 +12,9 @@ internal sealed class DokanMountHost : IMountHost
 {
     private const string Library = "dokan2.dll";
 
+    /// <summary>The adapter only reads so far.</summary>
+    public bool CanWrite => false;
+
     public string? WhyUnavailable()
     {
         if (!OperatingSystem.IsWindows())
@@ -56,7 +59,7 @@ internal sealed class DokanMountHost : IMountHost
         {
             _mount = mount;
             _states.Add(new MountedVolume(
-                request.ImagePaths, request.Pfs.Label, mount.MountPoint, ReadOnly: true, Environment.ProcessId));
+                request.ImagePaths, request.Pfs.Label, mount.MountPoint, request.ReadOnly, Environment.ProcessId));
         }
 
         public string Target => _mount.MountPoint;

@@ -11,6 +11,8 @@ internal sealed class FuseMountHost : IMountHost
 {
     private const string Device = "/dev/fuse";
 
+    public bool CanWrite => true;
+
     public string? WhyUnavailable()
     {
         if (!OperatingSystem.IsLinux())
@@ -31,7 +33,13 @@ internal sealed class FuseMountHost : IMountHost
     public IMountSession Mount(MountRequest request) => new Session(FuseMount.Mount(
         request.Pfs,
         request.Target,
-        new FuseMountOptions { Source = SourceOf(request), Logger = request.Logger }));
+        new FuseMountOptions
+        {
+            Source = SourceOf(request),
+            Logger = request.Logger,
+            ReadOnly = request.ReadOnly,
+            WritebackCache = request.CollectsWrites,
+        }));
 
     public void Unmount(string target) => FuseMount.UnmountTarget(target);
 

@@ -11,7 +11,14 @@ namespace Hammer2.Cli.Mounting;
 /// <param name="ImagePaths">Absolute paths of the volumes, separated by colons, for lists.</param>
 /// <param name="Pfs">The opened PFS; stays the caller's.</param>
 /// <param name="Target">Directory, or drive letter on Windows.</param>
-internal sealed record MountRequest(string ImagePaths, PfsMount Pfs, string Target, ILogger Logger);
+internal sealed record MountRequest(string ImagePaths, PfsMount Pfs, string Target, ILogger Logger)
+{
+    /// <summary>Nothing can be changed through the mount.</summary>
+    public bool ReadOnly { get; init; } = true;
+
+    /// <summary>The system may collect written data before it hands it over.</summary>
+    public bool CollectsWrites { get; init; }
+}
 
 /// <summary>A mount that exists right now.</summary>
 internal sealed record MountedVolume(string Image, string? Label, string Target, bool ReadOnly, int? ProcessId);
@@ -21,6 +28,9 @@ internal interface IMountHost
 {
     /// <summary>Null when mounting can work here, else one line that says what is missing and how to get it.</summary>
     string? WhyUnavailable();
+
+    /// <summary>True if mounts of this host can be changed through.</summary>
+    bool CanWrite { get; }
 
     /// <summary>Mounts and returns when the mount answers.</summary>
     /// <exception cref="IOException">With one line for the user.</exception>

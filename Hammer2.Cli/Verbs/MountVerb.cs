@@ -1,11 +1,13 @@
 // `hammer2 mount`: shows a PFS as a directory or drive. In the foreground it stays until Ctrl+C, SIGTERM or
-// umount; in the background it starts itself again, waits for one line from that process, and leaves it. Invariant:
-// the first line on stdout means that the mount answers. May call Listing, Mounting and Output.
+// umount; in the background it starts itself again, waits for one line from that process, and leaves it. Invariants:
+// the first line on stdout means that the mount answers; whatever ends the mount, the volume is committed and closed
+// before the process ends, and what goes wrong then is its exit code. May call Listing, Mounting and Output.
 
 using System.CommandLine;
 using Hammer2.Cli.Listing;
 using Hammer2.Cli.Mounting;
 using Hammer2.Cli.Output;
+using Hammer2.Engine.Primitives;
 
 namespace Hammer2.Cli.Verbs;
 
@@ -21,7 +23,12 @@ internal static class MountVerb
                 ? "A drive letter such as H:, * for the next free one, or an empty folder."
                 : "An existing directory.",
         };
-        var readOnly = new Option<bool>("--read-only", "-r") { Description = "Mount for reading; at present every mount is." };
+        var readOnly = new Option<bool>("--read-only", "-r") { Description = "Mount for reading; the default for disks and partitions." };
+        var readWrite = new Option<bool>("--read-write", "-w") { Description = "Mount for changes; the default for image files." };
+        var writeback = new Option<bool>("--writeback")
+        {
+            Description = "Let the kernel collect what is written (Linux): faster small writes, but a full volume shows late.",
+        };
         var background = new Option<bool>("--background", "-b") { Description = "Return when it is mounted; umount ends it." };
         var child = new Option<bool>(BackgroundMount.ChildOption) { Hidden = true };
         string place = OperatingSystem.IsWindows() ? "H:" : "/mnt/h2";
@@ -30,37 +37,65 @@ internal static class MountVerb
             "Show a PFS as a directory or drive.",
             $"hammer2 mount disk.img@DATA {place}",
             $"hammer2 mount --background disk.img {place}",
+            $"hammer2 mount --read-only disk.img {place}",
             $"hammer2 mount vol0.img:vol1.img@MV {place}")
         {
-            image, target, readOnly, background, child,
+            image, target, readOnly, readWrite, writeback, background, child,
         }.RunsRaw((context, parsed) =>
         {
+            var choices = new MountChoices(parsed.GetValue(readOnly), parsed.GetValue(readWrite), parsed.GetValue(writeback));
+            if (choices is { ReadOnly: true, ReadWrite: true })
+                throw CliException.Usage("--read-only and --read-write exclude each other; give one of them");
             string imageName = parsed.GetRequiredValue(image);
             string where = parsed.GetRequiredValue(target);
             if (parsed.GetValue(background))
-                return BackgroundMount.Start(context, imageName, where);
-            return Serve(context, imageName, where, parsed.GetValue(child));
+                return BackgroundMount.Start(context, imageName, where, choices.AsArguments());
+            return Serve(context, imageName, where, choices, parsed.GetValue(child));
         });
     }
 
-    private static int Serve(VerbContext context, string imageName, string target, bool isChild)
+    private static int Serve(VerbContext context, string imageName, string target, MountChoices choices, bool isChild)
     {
         // The shell's Ctrl+C is for the shell's foreground program: a mount in the background leaves its session first.
         if (isChild)
             BackgroundMount.LeaveSession();
         if (context.MountHost.WhyUnavailable() is { } problem)
             throw new CliException(ExitCode.CannotOpen, "mounting is not possible here: " + problem);
-        using OpenedImage image = OpenedImage.OpenPfs(context, imageName);
+        using OpenedImage image = Open(context, imageName, choices);
         string paths = string.Join(':', OpenedImage.Spec(imageName).Paths.Select(Path.GetFullPath));
-        using IMountSession session = Mount(context, new MountRequest(paths, image.Pfs, target, context.Logger));
+        var request = new MountRequest(paths, image.Pfs, target, context.Logger)
+        {
+            ReadOnly = !image.Volume.IsWritable,
+            CollectsWrites = choices.Writeback,
+        };
+        using IMountSession session = Mount(context, request);
         context.Results.Write(VerbResult.Of(new MountedShape(
-            paths, image.Pfs.Label, session.Target, true, Environment.ProcessId, !isChild && !context.Json)));
+            paths, image.Pfs.Label, session.Target, request.ReadOnly, Environment.ProcessId, !isChild && !context.Json)));
         foreach (string warning in image.Volume.Warnings)
             context.Say("warning: " + warning);
         if (isChild)
             BackgroundMount.LetGoOfParent();
         session.WaitForUnmount(context.Stop);
         return ExitCode.Success;
+    }
+
+    private static OpenedImage Open(VerbContext context, string imageName, MountChoices choices)
+    {
+        if (choices.ReadWrite && !context.MountHost.CanWrite)
+            throw CliException.Usage("mounts cannot be changed through on this system yet; leave --read-write out");
+        bool writable = context.MountHost.CanWrite && !choices.ReadOnly
+            && (choices.ReadWrite || MountAccess.AreImageFiles(OpenedImage.Spec(imageName), context.Partition));
+        if (!writable)
+            return OpenedImage.OpenPfs(context, imageName);
+        try
+        {
+            return OpenedImage.OpenToMount(context, imageName);
+        }
+        catch (CliException failure) when (!choices.ReadWrite && failure.InnerException is Hammer2Exception { Error: Hammer2Error.ReadOnly })
+        {
+            context.Say($"{imageName} is write-protected: it is mounted for reading");
+            return OpenedImage.OpenPfs(context, imageName);
+        }
     }
 
     /// <summary>Mounts, with failures as one line for the user.</summary>
@@ -85,8 +120,23 @@ internal sealed record MountedShape(string Image, string Label, string Target, b
 
     public void WriteText(TextOutput output)
     {
-        output.Line($"{Image}@{Label} is mounted at {Target}, read-only");
+        output.Line($"{Image}@{Label} is mounted at {Target}, {(ReadOnly ? "read-only" : "read-write")}");
         if (Explains)
             output.Line($"Ctrl+C or 'hammer2 umount {Target}' ends it");
+    }
+}
+
+/// <summary>What the user chose about a mount.</summary>
+internal sealed record MountChoices(bool ReadOnly, bool ReadWrite, bool Writeback)
+{
+    /// <summary>The same for the process in the background.</summary>
+    public IEnumerable<string> AsArguments()
+    {
+        if (ReadOnly)
+            yield return "--read-only";
+        if (ReadWrite)
+            yield return "--read-write";
+        if (Writeback)
+            yield return "--writeback";
     }
 }

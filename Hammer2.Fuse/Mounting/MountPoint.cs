@@ -92,7 +92,8 @@ internal static class MountPoint
         && TryWrite($"/sys/class/bdi/{mount.Device}/max_ratio", "100");
 
     /// <summary>
-    /// Has the kernel send what the page cache holds for a mount. Returns false if that failed or takes longer than the deadline.
+    /// Has the kernel send what the page cache holds for a mount, and the mount make it durable: syncfs(2) alone does not ask a
+    /// FUSE filesystem. Returns false if that failed or takes longer than the deadline.
     /// </summary>
     public static bool TryFlush(string target, TimeSpan deadline)
     {
@@ -102,7 +103,7 @@ internal static class MountPoint
                 var descriptor = Libc.Open(target, Libc.OpenReadOnly);
                 if (descriptor < 0)
                     return false;
-                var done = Libc.SyncFileSystem(descriptor) == 0;
+                var done = Libc.SyncFileSystem(descriptor) == 0 && Libc.Sync(descriptor) == 0;
                 _ = Libc.Close(descriptor);
                 return done;
             },

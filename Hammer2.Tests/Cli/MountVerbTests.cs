@@ -33,6 +33,80 @@ public sealed class MountVerbTests : CliTests
     }
 
     [TestMethod]
+    public void ImageFilesAreMountedForChangesAndPartitionsAreNot()
+    {
+        using var folder = new TemporaryFolder();
+        string image = GoldenImages.Get("empty").UnpackTo(folder.Path).Single();
+        string disk = GoldenImages.Get("part-gpt").UnpackTo(folder.Path).Single();
+        Directory.CreateSymbolicLink(folder["link.img"], image);
+        foreach (var (expected, arguments) in ((bool, string[])[])[
+            (false, [image]), (true, ["--read-only", image]), (true, ["-r", image]), (false, ["--read-write", image]), (false, [folder["link.img"]]),
+            (true, [disk]), (false, ["--read-write", disk])])
+        {
+            var host = new RememberingHost { CanWrite = true };
+            host.Unmounted.Set();
+            CliRun run = CliRun.On(host, ["mount", .. arguments, "/target"]).Expect(0);
+            Assert.AreEqual(expected, host.Request!.ReadOnly, string.Join(' ', arguments));
+            StringAssert.Contains(run.Output, expected ? ", read-only" : ", read-write");
+        }
+    }
+
+    [TestMethod]
+    public void HostThatCannotChangeMountsForReading()
+    {
+        var host = new RememberingHost();
+        host.Unmounted.Set();
+        CliRun.On(host, ["mount", CliRun.Image("small-mixed"), "/target"]).Expect(0);
+        Assert.IsTrue(host.Request!.ReadOnly);
+        CliRun.On(host, ["mount", "--read-write", CliRun.Image("small-mixed"), "/target"]).Expect(2).ExpectOneLine("--read-write");
+        CliRun.On(host, ["mount", "-r", "-w", CliRun.Image("small-mixed"), "/target"]).Expect(2).ExpectOneLine("exclude");
+    }
+
+    [TestMethod]
+    public void MountedImageIsInUseAndWhatWasWrittenIsThereAfterTheUnmount()
+    {
+        RequireMounting();
+        using var folder = new TemporaryFolder();
+        string image = GoldenImages.Get("empty").UnpackTo(folder.Path).Single();
+        Directory.CreateDirectory(folder["mnt"]);
+        var (code, output, error) = RunProcess("mount", "-b", image, folder["mnt"]);
+        Assert.AreEqual(0, code, error);
+        try
+        {
+            StringAssert.Contains(output, "read-write");
+            CliRun.Of("ls", image).Expect(3);
+            File.WriteAllText(folder["mnt/written"], "through the mount");
+            Assert.IsFalse(CliRun.Of("mounts", "--json").Expect(0).Json.GetProperty("mounts").EnumerateArray()
+                .Single(mount => mount.GetProperty("target").GetString() == folder["mnt"]).GetProperty("read_only").GetBoolean());
+        }
+        finally
+        {
+            CliRun.Of("umount", folder["mnt"]).Expect(0);
+        }
+
+        // The unmount is over when the name is free; the process commits and closes just after.
+        Assert.IsTrue(Fuse.KernelTestBase.Eventually(() => CliRun.Of("ls", image).ExitCode == 0), "the image stays in use");
+        Assert.AreEqual("through the mount", CliRun.Of("cat", image, "/written").Expect(0).Output);
+    }
+
+    [TestMethod]
+    public void TerminatedMountCommits()
+    {
+        RequireMounting();
+        using var folder = new TemporaryFolder();
+        string image = GoldenImages.Get("empty").UnpackTo(folder.Path).Single();
+        Directory.CreateDirectory(folder["mnt"]);
+        using Process process = Start("mount", "--json", image, folder["mnt"]);
+        Assert.IsNotNull(process.StandardOutput.ReadLine());
+        File.WriteAllText(folder["mnt/written"], "before the signal");
+        using (Process kill = Process.Start("kill", ["-TERM", $"{process.Id}"]))
+            kill.WaitForExit();
+        Assert.IsTrue(process.WaitForExit(s_deadline), "the mount does not end");
+        Assert.AreEqual(0, process.ExitCode);
+        Assert.AreEqual("before the signal", CliRun.Of("cat", image, "/written").Expect(0).Output);
+    }
+
+    [TestMethod]
     public void MountAsJsonHasItsShape()
     {
         var host = new RememberingHost();
@@ -94,7 +168,7 @@ public sealed class MountVerbTests : CliTests
         RequireMounting();
         using var folder = new TemporaryFolder();
         Directory.CreateDirectory(folder["mnt"]);
-        var (code, output, error) = RunProcess("mount", "--background", CliRun.Image("small-mixed"), folder["mnt"]);
+        var (code, output, error) = RunProcess("mount", "--background", "--read-only", CliRun.Image("small-mixed"), folder["mnt"]);
         Assert.AreEqual(0, code, error);
         try
         {
@@ -195,12 +269,17 @@ public sealed class MountVerbTests : CliTests
 
         public string Picked { get; init; } = "/picked";
 
+        public bool CanWrite { get; init; }
+
+        public MountRequest? Request { get; private set; }
+
         public string? WhyUnavailable() => Problem;
 
         public IMountSession Mount(MountRequest request)
         {
             if (Failure is not null)
                 throw Failure;
+            Request = request;
             Calls.Add($"mount {request.Pfs.Label} {request.Target}");
             return new Session(this, request.Target);
         }

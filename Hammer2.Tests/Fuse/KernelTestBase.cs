@@ -47,9 +47,12 @@ public abstract class KernelTestBase
         var start = new ProcessStartInfo(program, arguments) { RedirectStandardOutput = true, RedirectStandardError = true };
         using var process = Process.Start(start)!;
         var error = process.StandardError.ReadToEndAsync();
-        var output = process.StandardOutput.ReadToEnd();
-        Assert.IsTrue(process.WaitForExit(Deadline), $"{program} hangs");
-        return (process.ExitCode, output + error.Result);
+        var output = process.StandardOutput.ReadToEndAsync();
+        // What the program left running in the background may hold its output open: that is a hang too.
+        if (process.WaitForExit(Deadline) && Task.WaitAll([output, error], Deadline))
+            return (process.ExitCode, output.Result + error.Result);
+        process.Kill(entireProcessTree: true);
+        throw new AssertFailedException($"{program} {string.Join(' ', arguments)} hangs");
     }
 
     /// <summary>Waits for a condition that something outside this process makes true.</summary>
