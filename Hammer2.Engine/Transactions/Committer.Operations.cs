@@ -58,7 +58,7 @@ internal sealed partial class Committer
             if (attempt == 0)
                 CommitForSpace();
             else if (attempt > 1 || FindSpace is null || !FindSpace())
-                return Hammer2Error.NoSpace;
+                return Full();
         }
     }
 
@@ -106,6 +106,12 @@ internal sealed partial class Committer
             _gate.ExitWriteLock();
         }
     }
+
+    // A zone whose freemap leaf cannot be read is not allocated from: then "full" would be the wrong answer.
+    private Hammer2Error Full() => _freemap.DamagedZones == 0
+        ? Hammer2Error.NoSpace
+        : throw new Hammer2Exception(
+            Hammer2Error.Corrupt, $"No space in the zones that can be used: the freemap of {_freemap.DamagedZones} others cannot be read; run fsck.");
 
     private void CommitForSpace()
     {

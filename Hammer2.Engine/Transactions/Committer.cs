@@ -121,6 +121,7 @@ internal sealed partial class Committer
             VolumeHeader? header = Freeze(out long number);
             if (header is not null)
             {
+                _headers.WriteSpare(header);
                 _buffer.Flush();
                 lock (_look)
                     _headers.Write(header);
@@ -159,8 +160,11 @@ internal sealed partial class Committer
                 return null;
             ulong mirrorTid = _tids.OpenTid;
             var header = new VolumeHeaderBuilder(_lastFrozen);
-            if (_source.HasChanges)
-                _source.Freeze(new TreeFlush(_writer, mirrorTid, _tids.Accept), header.SuperRoot);
+
+            // Also when only the freemap changed: a new super-root makes sector 1 of the header new. Its CRC in sector 0 is
+            // then what finds a torn header, for the CRC of the whole cannot: it is blind to sector 0, which carries a CRC
+            // of its own at its end and so leaves the same remainder whatever it contains.
+            _source.Freeze(new TreeFlush(_writer, mirrorTid, _tids.Accept), header.SuperRoot);
             ReleaseMetadata();
             _freemap.Freeze(mirrorTid, _tids.NextModifyTid(), WriteFreemap, header.Freemap);
             header.AllocatorFree = (ulong)_freemap.FreeBytes;

@@ -22,10 +22,24 @@ internal sealed class VolumeHeaderWriter
         _device = root.Device;
         Current = root.Header;
         _slot = VolumeHeaderCopy.Newest(root.Copies)!.Index;
+        if (_slot != VolumeHeaderCopy.SpareIndex)
+            return;
+
+        // The only copy was torn and the spare is in use: the copy is made whole before anything else is written.
+        _slot = 0;
+        _device.Write(0, Current.Bytes);
+        _volumes.Flush();
     }
 
     /// <summary>The header written last, or found at opening.</summary>
     internal VolumeHeader Current { get; private set; }
+
+    /// <summary>Writes the spare of a volume with one header slot; the barrier before <see cref="Write"/> makes it durable.</summary>
+    internal void WriteSpare(VolumeHeader header)
+    {
+        if (VolumeHeaderCopy.HasSpare(header.VolumeSize))
+            _device.Write(VolumeHeaderCopy.SpareOffset, header.Bytes);
+    }
 
     /// <summary>Writes the header into the next slot and flushes every volume.</summary>
     internal void Write(VolumeHeader header)
@@ -44,7 +58,8 @@ internal sealed class VolumeHeaderWriter
     internal static void ThrowIfNewerMayExist(VolumeSet volumes)
     {
         VolumeMember root = volumes.Members[0];
-        int next = SlotAfter(VolumeHeaderCopy.Newest(root.Copies)!.Index, root.Header);
+        int newest = VolumeHeaderCopy.Newest(root.Copies)!.Index;
+        int next = newest == VolumeHeaderCopy.SpareIndex ? 0 : SlotAfter(newest, root.Header);
         VolumeHeaderCopy? copy = root.Copies.FirstOrDefault(c => c.Index == next);
         if (copy?.Fault == HeaderFault.Unreadable)
         {
@@ -66,7 +81,10 @@ internal sealed class VolumeHeaderWriter
     /// <exception cref="Hammer2Exception"><c>InUse</c>: someone else has changed the volume.</exception>
     internal void ThrowIfChanged()
     {
-        VolumeHeaderCopy? newest = VolumeHeaderCopy.Newest(VolumeHeaderCopy.ReadAll(_device));
+        IReadOnlyList<VolumeHeaderCopy> copies = VolumeHeaderCopy.ReadAll(_device);
+        if (copies.FirstOrDefault(c => c.Index == _slot && c.Fault == HeaderFault.Unreadable) is { } unreadable)
+            throw new Hammer2Exception(Hammer2Error.Io, $"{_device.Name}: header copy {unreadable.Index} cannot be read any more.");
+        VolumeHeaderCopy? newest = VolumeHeaderCopy.Newest(copies);
         if (newest is not null && newest.Index == _slot && newest.Header!.Bytes.SequenceEqual(Current.Bytes))
             return;
         throw new Hammer2Exception(

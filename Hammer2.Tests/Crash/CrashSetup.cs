@@ -37,11 +37,6 @@ internal sealed record CrashSetup(string Name, params long[] VolumeBytes)
 
     internal TimeSpan CommitInterval { get; init; } = TimeSpan.Zero;
 
-    /// <summary>Small volumes have one header copy, and the format has no way to make its replacement safe against tearing.</summary>
-    internal bool Stands(CrashState state) => HasSeveralHeaders || state.TornAt != 0;
-
-    internal bool HasSeveralHeaders => VolumeBytes[0] >= SeveralHeaders;
-
     internal VolumeOptions Options(bool writable) => new()
     {
         Writable = writable,

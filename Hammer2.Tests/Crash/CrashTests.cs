@@ -17,6 +17,14 @@ public sealed class CrashTests
     public void EverySingleOperationSurvivesEveryCut() =>
         Expect(CrashWorkloads.Single(), new CrashBench(HammerSeed.Get()) { WriteEvery = 4 }, workloadsMin: 90);
 
+    // A torn write of the only header left nothing to mount: volumes below 2 GiB have a spare for that.
+    [TestMethod]
+    public void VolumesWithOneHeaderSlotSurviveATornHeader() =>
+        Expect(
+            CrashWorkloads.Single().Select(w => w with { Setup = w.Setup with { VolumeBytes = [64L << 20] } }),
+            new CrashBench(HammerSeed.Get()) { StatesMax = LongSample, WriteEvery = 4 },
+            workloadsMin: 90);
+
     [TestMethod]
     public void LongWorkloadsSurviveSampledCuts() =>
         Expect(CrashWorkloads.Long(), new CrashBench(HammerSeed.Get()) { StatesMax = LongSample, WriteEvery = 4 }, workloadsMin: 20);

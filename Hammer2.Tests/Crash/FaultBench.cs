@@ -84,7 +84,6 @@ internal sealed class FaultBench(int seed)
             {
                 bool applies = mode switch
                 {
-                    FaultMode.Torn when !workload.Setup.HasSeveralHeaders => false,
                     FaultMode.Torn or FaultMode.Arrived => call == DeviceCall.Write,
                     FaultMode.Gone => call == DeviceCall.Read,
                     _ => true,
