@@ -108,6 +108,8 @@ internal sealed partial class InodeIndex
             _version++;
         }
 
+        Volatile.Write(ref _frozenTid, flush.MirrorTid);
+
         Array.Sort(slots, (a, b) => a.InodeNumber.CompareTo(b.InodeNumber));
         foreach (InodeSlot slot in slots)
         {

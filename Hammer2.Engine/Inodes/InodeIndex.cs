@@ -26,6 +26,9 @@ internal sealed partial class InodeIndex
     // Raised when the index changes; guarded by the gate. Who loaded an inode meanwhile loads it again.
     private int _version;
 
+    // Mirror TID of the last freeze, which the volume's counter reaches only when all PFSs are frozen.
+    private ulong _frozenTid;
+
     /// <summary>Creates the index below a PFS root.</summary>
     /// <param name="reader">Where blocks come from.</param>
     /// <param name="tids">Guards loaded references.</param>
@@ -34,6 +37,7 @@ internal sealed partial class InodeIndex
     {
         _reader = reader;
         _tids = tids;
+        Guard(root);
         Root = new InodeSlot(this, FormatLimits.RootInodeNumber, root) { InIndex = true };
         _table.Add(Root.InodeNumber, Root);
         NextInode = Math.Max(root.Content.Data.PfsNextInode + 1, FormatLimits.FirstInodeNumber);
@@ -70,7 +74,7 @@ internal sealed partial class InodeIndex
 
         if (bref.Type != BlockRefType.Inode)
             throw new Hammer2Exception(Hammer2Error.Corrupt, $"Blockref {bref} stands where inode {inodeNumber} belongs.");
-        _tids.Accept(ref bref);
+        _tids.Accept(ref bref, MirrorTidMax);
         return true;
     }
 
@@ -79,7 +83,7 @@ internal sealed partial class InodeIndex
     {
         if (_legacy.ContainsKey(inodeNumber) || _legacy.Count >= LegacyInodesMax)
             return;
-        _tids.Accept(ref bref);
+        _tids.Accept(ref bref, MirrorTidMax);
         _legacy.TryAdd(inodeNumber, bref);
     }
 
@@ -241,6 +245,17 @@ internal sealed partial class InodeIndex
         InodeContent content = InodeContent.Decode(bref, lease.Data);
         CheckNumber(bref, content.Data.InodeNumber, inodeNumber);
         chain = new InodeChain(bref, content);
+        Guard(chain);
         return true;
+    }
+
+    // Inodes are written by commits only: none can be later than the newest one that froze this index.
+    private ulong MirrorTidMax => Math.Max(_tids.MirrorTid, Volatile.Read(ref _frozenTid));
+
+    // Where nothing is written the ids of what is only read do not matter.
+    private void Guard(InodeChain chain)
+    {
+        if (_tids.IsWriting)
+            chain.Content.Tree.GuardLoaded(_tids.Accept, chain.Ref.MirrorTid);
     }
 }

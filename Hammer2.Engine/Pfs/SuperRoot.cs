@@ -19,6 +19,7 @@ internal sealed class SuperRoot
     private readonly BlockReader _reader;
     private readonly TransactionIds _tids;
     private InodeChain _chain;
+    private ulong _frozenTid;
 
     /// <summary>Loads the super-root inode that the header points to.</summary>
     internal SuperRoot(BlockReader reader, TransactionIds tids, VolumeHeader header)
@@ -37,6 +38,9 @@ internal sealed class SuperRoot
     /// <summary>Largest modify TID that the super-root knows (format page 10.1).</summary>
     internal ulong ModifyTid => _chain.Ref.ModifyTid;
 
+    /// <summary>Brings what is taken over from the medium into range, now that it will be written again (R2).</summary>
+    internal void GuardLoaded() => _chain.Content.Tree.GuardLoaded(_tids.Accept, _chain.Ref.MirrorTid);
+
     /// <summary>Writes the super-root with the new references of changed PFS roots; no operation is running.</summary>
     /// <param name="changed">References of PFS roots, by their keys.</param>
     /// <param name="flush">Where blocks go.</param>
@@ -44,6 +48,7 @@ internal sealed class SuperRoot
     /// <param name="blockset">The header's, changed in place.</param>
     internal void Freeze(IReadOnlyList<BlockRef> changed, in TreeFlush flush, ulong modifyTid, Span<BlockRef> blockset)
     {
+        Volatile.Write(ref _frozenTid, flush.MirrorTid);
         InodeContent content = _chain.Content;
         foreach (BlockRef root in changed)
             content.Tree.Put(_reader, root, null);
@@ -140,7 +145,7 @@ internal sealed class SuperRoot
     {
         if (bref.Type != BlockRefType.Inode)
             throw new Hammer2Exception(Hammer2Error.Corrupt, $"Blockref {bref} stands where a PFS root belongs.");
-        _tids.Accept(ref bref);
+        _tids.Accept(ref bref, Math.Max(_tids.MirrorTid, Volatile.Read(ref _frozenTid)));
         using BlockLease lease = _reader.GetMetadata(bref);
         InodeContent content = InodeContent.Decode(bref, lease.Data, new ReaderWriterLockSlim());
         if (content.Data.InodeNumber != FormatLimits.RootInodeNumber || content.Data.Type != ObjectType.Directory)

@@ -18,6 +18,9 @@ internal readonly record struct TreeFlush(BlockWriter Writer, ulong MirrorTid, R
 /// <summary>Corrects what a reference must not claim.</summary>
 internal delegate void ReferenceGuard(ref BlockRef bref);
 
+/// <summary>Corrects what a reference from the medium must not claim, in an array of the given mirror TID.</summary>
+internal delegate void LoadedReferenceGuard(ref BlockRef bref, ulong mirrorTidMax);
+
 internal sealed partial class MutableTree
 {
     /// <summary>Writes every changed node below the root; the root array is then what the owner's block must hold.</summary>

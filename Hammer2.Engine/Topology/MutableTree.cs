@@ -25,6 +25,7 @@ internal sealed partial class MutableTree
 {
     private readonly TreeShape _shape;
     private readonly ReaderWriterLockSlim? _lock;
+    private LoadedReferenceGuard? _guard;
 
     /// <summary>Wraps a root array.</summary>
     /// <param name="shape">Rules of splitting.</param>
@@ -37,6 +38,18 @@ internal sealed partial class MutableTree
         _lock = ownLock;
         Root = new TreeNode(FormatLimits.BlockSetCount, root);
         OwnerMethods = ownerMethods;
+    }
+
+    /// <summary>
+    /// Brings the transaction ids of the root array into range, and those of every node that is loaded to be changed: what
+    /// comes from the medium is never later than the reference to its array, and so never passes for a block of this commit.
+    /// </summary>
+    /// <param name="guard">Complains and corrects.</param>
+    /// <param name="mirrorTid">Of the reference to the owner.</param>
+    internal void GuardLoaded(LoadedReferenceGuard guard, ulong mirrorTid)
+    {
+        _guard = guard;
+        GuardNode(Root, mirrorTid);
     }
 
     /// <summary>The blockset.</summary>
@@ -281,6 +294,12 @@ internal sealed partial class MutableTree
         }
     }
 
+    private void GuardNode(TreeNode node, ulong mirrorTid)
+    {
+        for (int i = 0; i < node.Count && _guard is not null; i++)
+            _guard(ref node[i], mirrorTid);
+    }
+
     // The child of an entry in memory: copied from the medium on its first change, with every key in its place.
     private TreeNode Dirty(BlockReader reader, TreeNode parent, int index, int depth, SpaceLedger? ledger)
     {
@@ -295,6 +314,7 @@ internal sealed partial class MutableTree
         if (!refs.IsEmpty && (refs[0].Key < bref.Key || refs[^1].LastKey > bref.LastKey))
             throw new Hammer2Exception(Hammer2Error.Corrupt, $"Blockref {bref} holds entries outside its range; run fsck.");
         child = new TreeNode(bref.Physical.Bytes / FormatLimits.BlockRefBytes, refs);
+        GuardNode(child, bref.MirrorTid);
         parent.SetPending(index, child);
         NodesInMemory++;
         ledger?.Charge(child.Radix);

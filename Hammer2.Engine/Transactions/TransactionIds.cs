@@ -1,6 +1,7 @@
 // The volume's transaction counters (format page 10.1), and the guard that keeps loaded references inside them. A
-// reference whose mirror TID is ahead of the commit to come, or whose modify TID leaves no room to count on, would
-// break the order of every later flush: it is complained about and overridden when it is loaded (R2).
+// reference whose mirror TID is ahead of what holds it, or whose modify TID leaves no room to count on, would break the
+// order of every later flush, and a block of the durable commit could pass for one of the commit under way, which may be
+// given back at once: such a reference is complained about and overridden when it is loaded (R2).
 
 using Hammer2.Engine.Format;
 using Hammer2.Engine.Primitives;
@@ -26,6 +27,9 @@ internal sealed class TransactionIds(ulong mirrorTid, ILogger logger)
     /// <summary>Mirror TID of everything that changes now: that of the commit to come.</summary>
     internal ulong OpenTid => MirrorTid + 1;
 
+    /// <summary>True once changes are possible.</summary>
+    internal bool IsWriting => _writing;
+
     /// <summary>How many references were overridden.</summary>
     internal int Overridden => Volatile.Read(ref _overridden);
 
@@ -47,10 +51,14 @@ internal sealed class TransactionIds(ulong mirrorTid, ILogger logger)
 
     /// <summary>Brings the ids of a loaded reference back into range.</summary>
     /// <param name="bref">A private copy of the reference.</param>
-    internal void Accept(ref BlockRef bref)
+    internal void Accept(ref BlockRef bref) => Accept(ref bref, MirrorTid + (_writing ? 1UL : 0));
+
+    /// <summary>As the other overload, where it is known which transaction wrote last what holds the reference.</summary>
+    /// <param name="bref">A private copy of the reference.</param>
+    /// <param name="mirrorTidMax">Nothing below can be of a later one.</param>
+    internal void Accept(ref BlockRef bref, ulong mirrorTidMax)
     {
-        ulong limit = MirrorTid + (_writing ? 1UL : 0);
-        bool mirror = bref.MirrorTid > limit;
+        bool mirror = bref.MirrorTid > mirrorTidMax;
         bool modify = bref.ModifyTid >= ModifyTidMax;
         if (!mirror && !modify)
             return;
@@ -58,12 +66,12 @@ internal sealed class TransactionIds(ulong mirrorTid, ILogger logger)
         if (Interlocked.Increment(ref _overridden) <= ComplaintsMax)
         {
             logger.LogWarning(
-                "Blockref {BlockRef}: mirror TID 0x{Mirror:x} or modify TID 0x{Modify:x} is too large for header TID 0x{Header:x}; overridden.",
-                bref.ToString(), bref.MirrorTid, bref.ModifyTid, MirrorTid);
+                "Blockref {BlockRef}: mirror TID 0x{Mirror:x} or modify TID 0x{Modify:x} is too large: the largest here is 0x{Max:x}; overridden.",
+                bref.ToString(), bref.MirrorTid, bref.ModifyTid, mirrorTidMax);
         }
 
         if (mirror)
-            bref.MirrorTid = limit;
+            bref.MirrorTid = mirrorTidMax;
         if (modify)
             bref.ModifyTid = 0;
     }

@@ -35,6 +35,7 @@ internal sealed class VolumeWriter : ICommitSource, IDisposable
         _buffer = buffer;
         var budget = new DirtyBudget(Math.Max(options.DirtyBytesMax, 1 << 20));
         tids.BeginWriting(superRoot.ModifyTid);
+        superRoot.GuardLoaded();
         Freemap = new FreemapAllocator(reader, volumes.Header, logger, FreemapBytesMax);
         Blocks = new BlockWriter(reader, buffer, Freemap, options.LiveDedup ? new DedupTable() : null);
         Pool = new DirtyBlockPool(budget);

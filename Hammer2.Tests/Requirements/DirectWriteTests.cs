@@ -92,7 +92,7 @@ public sealed class DirectWriteTests
         using var rig = new EngineRig();
         byte[] content = EngineRig.Bytes(2 * BlockBytes, 7);
         using Vnode file = rig.Create("f");
-        Assert.AreEqual(Hammer2Error.None, file.TrySetAttributes(new AttributeChanges { Check = check }));
+        Assert.AreEqual(Hammer2Error.None, file.TrySetAttributes(new AttributeChanges { Check = check, Compression = CompressionMethod.None }));
         Assert.AreEqual(Hammer2Error.None, file.TryWrite(0, content));
         rig.Sync();
         BlockRef old = rig.DataRef(file, BlockBytes);

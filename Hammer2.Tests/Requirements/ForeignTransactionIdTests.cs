@@ -18,12 +18,14 @@ namespace Hammer2.Tests.Requirements;
 public sealed class ForeignTransactionIdTests
 {
     private const string TooLarge = "mirror-tid-order";
+    // So small that the only header copy is the first one.
+    private const long VolumeBytes = 512L << 20;
     private const int BlockBytes = FormatLimits.LogicalBlockBytes;
 
     // A volume on which everything of one kind below the PFS root claims a transaction that is still to come.
     private static MemoryBlockDevice Crafted(BlockRefType type, ulong ahead)
     {
-        using (var rig = new EngineRig())
+        using (var rig = new EngineRig(bytes: VolumeBytes))
         {
             using (Vnode file = rig.Create("victim", EngineRig.Bytes(20 * BlockBytes, 1)))
                 rig.MakeDirectory("d");
@@ -42,9 +44,9 @@ public sealed class ForeignTransactionIdTests
                 });
             }
 
-            var copy = new MemoryBlockDevice(memory.Length);
+            var copy = new MemoryBlockDevice(VolumeBytes);
             byte[] piece = new byte[1 << 20];
-            for (long at = 0; at < 256L << 20; at += piece.Length)
+            for (long at = 0; at < VolumeBytes; at += piece.Length)
             {
                 editor.Device.Read(at, piece);
                 if (piece.AsSpan().ContainsAnyExcept((byte)0))

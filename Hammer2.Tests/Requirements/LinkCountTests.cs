@@ -15,6 +15,7 @@ public sealed class LinkCountTests
 {
     private const int Directories = 3;
     private const int NamesPerDirectory = 40;
+    private const int Copies = 25;
 
     [TestMethod]
     public void LinkCountDisagreesWithTheEntriesOfACommit()
@@ -27,17 +28,20 @@ public sealed class LinkCountTests
         var copies = new List<MemoryBlockDevice>();
         rig.Device.Written = (offset, length) =>
         {
-            if (WatchedDevice.IsHeader(offset, length) && copies.Count < 60)
+            if (WatchedDevice.IsHeader(offset, length))
                 copies.Add(rig.Memory.Clone());
         };
+        using var stop = new ManualResetEventSlim();
         Task[] workers = [.. Enumerable.Range(0, 4).Select(who => Task.Factory.StartNew(
-            () => Work(rig.Pfs, new Random(seed + who), 500), TaskCreationOptions.LongRunning))];
-        while (!Task.WaitAll(workers, 0))
+            () => Work(rig.Pfs, new Random(seed + who), stop), TaskCreationOptions.LongRunning))];
+        for (long deadline = Environment.TickCount64 + (long)EngineRig.Patience.TotalMilliseconds; copies.Count < Copies && Environment.TickCount64 < deadline;)
             rig.Sync();
+        stop.Set();
+        Assert.IsTrue(Task.WaitAll(workers, EngineRig.Patience));
         rig.Sync();
         rig.Device.Written = null;
         Console.WriteLine($"{rig.Volume.Commits} commits, {copies.Count} copies");
-        Assert.IsGreaterThan(3, copies.Count, "too few commits happened during the changes");
+        Assert.IsGreaterThanOrEqualTo(Copies, copies.Count, "too few commits happened during the changes");
         foreach (MemoryBlockDevice copy in copies)
             EngineRig.Check(copy);
         AssertCounts(copies[^1]);
@@ -71,11 +75,11 @@ public sealed class LinkCountTests
     }
 
     // All threads work on the same few names, so that they meet; what an operation answers does not matter here.
-    private static void Work(PfsMount pfs, Random random, int steps)
+    private static void Work(PfsMount pfs, Random random, ManualResetEventSlim stop)
     {
         Vnode[] directories = [.. Enumerable.Range(0, Directories).Select(i => Resolve(pfs, $"d{i}"))];
         byte[] content = new byte[3000];
-        for (int step = 0; step < steps; step++)
+        while (!stop.IsSet)
         {
             Vnode from = directories[random.Next(Directories)], to = directories[random.Next(Directories)];
             byte[] name = Name(random), other = Name(random);

@@ -169,21 +169,19 @@ public sealed class RacingFlushTests
     public void ChangeIsLostWhileSyncsNeverStop()
     {
         int seed = HammerSeed.Get();
-        const int Threads = 4, Steps = 250;
+        const int Threads = 4, Syncs = 20, StepsMax = 3000;
         using var rig = new EngineRig(new VolumeOptions { DirtyBytesMax = 4 << 20 });
         var expected = new ConcurrentDictionary<string, byte[]>();
         for (int i = 0; i < Threads; i++)
             rig.MakeDirectory($"t{i}");
+        using var stop = new ManualResetEventSlim();
         Task[] workers = [.. Enumerable.Range(0, Threads).Select(who => Task.Factory.StartNew(
-            () => Work(rig, new Random(seed + who), $"t{who}", expected, Steps), TaskCreationOptions.LongRunning))];
-        int syncs = 0;
-        while (!Task.WaitAll(workers, 0))
-        {
+            () => Work(rig, new Random(seed + who), $"t{who}", expected, step => step < StepsMax && !stop.IsSet), TaskCreationOptions.LongRunning))];
+        while (rig.Volume.Commits < Syncs && !Task.WaitAll(workers, 0))
             rig.Sync();
-            syncs++;
-        }
-
-        Console.WriteLine($"{syncs} syncs, {rig.Volume.Commits} commits, {expected.Count} files");
+        stop.Set();
+        Assert.IsTrue(Task.WaitAll(workers, EngineRig.Patience));
+        Console.WriteLine($"{rig.Volume.Commits} commits, {expected.Count} files");
         rig.Sync();
         rig.Check();
         rig.Volume.Reader.Cache.Clear();
@@ -203,18 +201,18 @@ public sealed class RacingFlushTests
             for (int i = 0; i < Threads; i++)
             {
                 using Vnode directory = rig.Open($"t{i}");
-                var batch = new Hammer2.Engine.Directories.DirectoryBatch(1000);
+                var batch = new Hammer2.Engine.Directories.DirectoryBatch(StepsMax);
                 directory.ReadDirectory(0, batch);
                 Assert.AreEqual(expected.Keys.Count(k => k.StartsWith($"t{i}/", StringComparison.Ordinal)), batch.Count, $"t{i} {when}");
             }
         }
     }
 
-    private static void Work(EngineRig rig, Random random, string folder, ConcurrentDictionary<string, byte[]> expected, int steps)
+    private static void Work(EngineRig rig, Random random, string folder, ConcurrentDictionary<string, byte[]> expected, Func<int, bool> goesOn)
     {
         using Vnode directory = rig.Open(folder);
         var mine = new List<string>();
-        for (int step = 0; step < steps; step++)
+        for (int step = 0; goesOn(step); step++)
         {
             string name = $"f{step}";
             int action = random.Next(10);
