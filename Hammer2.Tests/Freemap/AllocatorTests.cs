@@ -276,6 +276,32 @@ public sealed class AllocatorTests
     }
 
     [TestMethod]
+    public void AllocatingAllocatesNoMemory()
+    {
+        using FreemapRig rig = FreemapRig.Format(1 * Gib);
+        int[] radixes = [10, 12, 14, 15, 16, 16, 13, 11];
+        var run = new PhysicalOffset[radixes.Length];
+        for (int i = 0; i < 200; i++)
+            Work();
+        long before = GC.GetAllocatedBytesForCurrentThread();
+        for (int i = 0; i < 1000; i++)
+            Work();
+        Assert.AreEqual(0L, GC.GetAllocatedBytesForCurrentThread() - before);
+
+        void Work()
+        {
+            SpaceClaim claim = SpaceClaim.OfBlock(16);
+            Assert.IsTrue(rig.Allocator.TryClaim(claim, ClaimLevel.Write));
+            rig.Allocator.AllocateRun(BlockRefType.Data, radixes, run);
+            Assert.IsTrue(rig.Allocator.TryRetain(run[0]));
+            for (int i = 1; i < run.Length; i++)
+                rig.Allocator.Discard(BlockRefType.Data, run[i]);
+            rig.Allocator.Discard(BlockRefType.Data, rig.Allocator.Allocate(BlockRefType.Inode, 10, 0));
+            rig.Allocator.Release(claim);
+        }
+    }
+
+    [TestMethod]
     public void TheCheckerSeesDamage()
     {
         using FreemapRig rig = FreemapRig.Format(64 * Mib);
