@@ -59,7 +59,7 @@ public class FreemapBenchmarks
         return accepted;
     }
 
-    /// <summary>1 MiB of a file: per block; 64 GiB of runs and their return.</summary>
+    /// <summary>1 MiB of a file taken and given back, time per block.</summary>
     [Benchmark(OperationsPerInvoke = RunBlocks)]
     public void Run()
     {

@@ -19,7 +19,7 @@ internal sealed class FragmentPool(int blocksMax = FragmentPool.BlocksMaxDefault
     private const int BlockRadix = 14;
     private const int UnitRadix = FormatLimits.AllocationRadixMin;
     private const int RunClasses = BlockRadix - UnitRadix;
-    private const int StaleEntriesMin = 1024;
+    private const int StaleEntriesMin = 64;
     private readonly Dictionary<ulong, ushort> _freeUnits = [];
     private readonly Stack<ulong>[] _candidates = [new(), new(), new(), new()];
 

@@ -77,6 +77,22 @@ public sealed class AllocatorTests
     }
 
     [TestMethod]
+    public void RetainedBlocksTooManyToRememberAreNotGivenBackEither()
+    {
+        using FreemapRig rig = FreemapRig.Format(8 * Gib);
+        PhysicalOffset[] blocks = [.. Enumerable.Range(0, (1 << 18) + 2).Select(_ => rig.Allocator.Allocate(BlockRefType.Data, 14, 0))];
+        Assert.IsTrue(blocks.All(rig.Allocator.TryRetain));
+        rig.Allocator.Discard(BlockRefType.Data, blocks[7]);
+        rig.Commit();
+        rig.Allocator.Discard(BlockRefType.Data, blocks[8]);
+        Assert.IsTrue(rig.Allocator.TryRetain(blocks[7]));
+        Assert.IsTrue(rig.Allocator.TryRetain(blocks[8]));
+        PhysicalOffset fresh = rig.Allocator.Allocate(BlockRefType.Data, 14, 0);
+        rig.Allocator.Discard(BlockRefType.Data, fresh);
+        Assert.IsFalse(rig.Allocator.TryRetain(fresh), "what is younger than the last freeze is known for certain");
+    }
+
+    [TestMethod]
     public void FreeBlocksCannotBeRetained()
     {
         using FreemapRig rig = FreemapRig.Format(64 * Mib);
@@ -276,6 +292,53 @@ public sealed class AllocatorTests
     }
 
     [TestMethod]
+    [DataRow(64L, 96L)]
+    [DataRow(1000L, 2000L)]
+    [DataRow(1024L, 1032L)]
+    public void AGrownVolumeUsesAllOfItsNewSpace(long before, long after)
+    {
+        using FreemapRig rig = FreemapRig.Format(before * Mib);
+        var model = new SpaceModel(rig.Header.AllocatorBegin, (ulong)(after * Mib));
+        for (int i = 0; i < 30; i++)
+            model.TryAllocate(rig.Allocator, BlockRefType.Data, 16);
+        rig.Commit();
+        var larger = new MemoryBlockDevice(after * Mib);
+        byte[] bytes = new byte[4 << 20];
+        rig.Devices[0].Read(0, bytes);
+        larger.Write(0, bytes);
+        byte[] header = FreemapRig.NewHeader(after * Mib, rig.Header.AllocatorBegin);
+        MemoryMarshal.AsBytes(rig.Blockset.AsSpan()).CopyTo(header.AsSpan(VolumeHeader.FreemapOffset));
+        BitConverter.TryWriteBytes(header.AsSpan(0x68), BitConverter.ToInt64(header.AsSpan(0x68)) - 30 * 65536);
+        BitConverter.TryWriteBytes(header.AsSpan(0x78), 100UL);
+        BitConverter.TryWriteBytes(header.AsSpan(0x90), 100UL);
+        VolumeHeader.Seal(header);
+        larger.Write(0, header);
+        using var grown = new FreemapRig([larger]);
+        grown.Allocator.OpenGrownSegments((ulong)(before * Mib));
+        grown.Commit();
+        FreemapChecker.Run(grown.Devices, model.Blocks).AssertClean();
+        while (model.TryAllocate(grown.Allocator, BlockRefType.Data, 16))
+        {
+        }
+
+        Assert.AreEqual(grown.Allocator.AllocatableBytes, model.Live.Count * 65536L);
+        grown.Commit();
+        FreemapChecker.Run(grown.Devices, model.Blocks).AssertClean();
+    }
+
+    [TestMethod]
+    public void AClaimOfExabytesIsRefusedSoon()
+    {
+        using FreemapRig rig = FreemapRig.Format(1L << 52);
+        var claim = new SpaceClaim();
+        claim.AddBlocks(16, 1L << 46);
+        Assert.IsFalse(rig.Allocator.TryClaim(claim, ClaimLevel.Write));
+        var fitting = new SpaceClaim();
+        fitting.AddBlocks(16, 1L << 24);
+        Assert.IsTrue(rig.Allocator.TryClaim(fitting, ClaimLevel.Write));
+    }
+
+    [TestMethod]
     public void AllocatingAllocatesNoMemory()
     {
         using FreemapRig rig = FreemapRig.Format(1 * Gib);
@@ -292,9 +355,9 @@ public sealed class AllocatorTests
         void Work()
         {
             SpaceClaim claim = SpaceClaim.OfBlock(16);
-            Assert.IsTrue(rig.Allocator.TryClaim(claim, ClaimLevel.Write));
+            Invariant.Check(rig.Allocator.TryClaim(claim, ClaimLevel.Write));
             rig.Allocator.AllocateRun(BlockRefType.Data, radixes, run);
-            Assert.IsTrue(rig.Allocator.TryRetain(shared));
+            Invariant.Check(rig.Allocator.TryRetain(shared));
             for (int i = 0; i < run.Length; i++)
                 rig.Allocator.Discard(BlockRefType.Data, run[i]);
             rig.Allocator.Discard(BlockRefType.Data, rig.Allocator.Allocate(BlockRefType.Inode, 10, 0));
