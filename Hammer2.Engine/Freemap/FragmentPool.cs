@@ -19,12 +19,9 @@ internal sealed class FragmentPool(int blocksMax = FragmentPool.BlocksMaxDefault
     private const int BlockRadix = 14;
     private const int UnitRadix = FormatLimits.AllocationRadixMin;
     private const int RunClasses = BlockRadix - UnitRadix;
-    private const int StaleEntriesMin = 1024;
+    private const int StaleEntriesMin = 64;
     private readonly Dictionary<ulong, ushort> _freeUnits = [];
     private readonly Stack<ulong>[] _candidates = [new(), new(), new(), new()];
-
-    /// <summary>Blocks with free fragments.</summary>
-    internal int BlockCount => _freeUnits.Count;
 
     /// <summary>Number of the 16 KiB block of an address.</summary>
     internal static ulong BlockOf(ulong offset) => offset >> BlockRadix;
@@ -37,7 +34,7 @@ internal sealed class FragmentPool(int blocksMax = FragmentPool.BlocksMaxDefault
     }
 
     /// <summary>Free units of a block.</summary>
-    internal ushort FreeUnits(ulong block) => _freeUnits.GetValueOrDefault(block);
+    internal ushort FreeUnits(ulong block) => _freeUnits.Count == 0 ? (ushort)0 : _freeUnits.GetValueOrDefault(block);
 
     /// <summary>Adds a range inside one 16 KiB block and returns all its free units.</summary>
     /// <param name="offset">Where it begins.</param>

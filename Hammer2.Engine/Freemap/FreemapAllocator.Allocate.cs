@@ -153,7 +153,7 @@ internal sealed partial class FreemapAllocator
         if (FreemapLeaf.LinearRoom(linear) > 0 && linear / BlockBytes == first && at >= linear)
             return false;
         ushort units = FragmentPool.UnitsOf(block.Offset, block.Bytes);
-        return _pools.All(p => (p.FreeUnits(FragmentPool.BlockOf(block.Offset)) & units) == 0);
+        return (FreeUnits(FragmentPool.BlockOf(block.Offset)) & units) == 0;
     }
 
     private PhysicalOffset Take(BlockRefType type, int radix)
@@ -361,9 +361,7 @@ internal sealed partial class FreemapAllocator
     private bool IsNowWhole(FreemapLeaf leaf, BlockRefType type, int segment, int block, PhysicalOffset fragment)
     {
         ulong number = FragmentPool.BlockOf(fragment.Offset);
-        int free = _pools[(int)type].Add(fragment.Offset, fragment.Bytes);
-        foreach (FragmentPool pool in _pools)
-            free |= pool.FreeUnits(number);
+        int free = _pools[(int)type].Add(fragment.Offset, fragment.Bytes) | FreeUnits(number);
         int linear = leaf.Record(segment).Linear;
         bool open = FreemapLeaf.LinearRoom(linear) > 0 && linear / BlockBytes == block;
         if (open)
@@ -375,6 +373,14 @@ internal sealed partial class FreemapAllocator
         if (open)
             leaf.SetLinear(segment, FreemapLeaf.LinearClosed(linear));
         return true;
+    }
+
+    private int FreeUnits(ulong block)
+    {
+        int units = 0;
+        foreach (FragmentPool pool in _pools)
+            units |= pool.FreeUnits(block);
+        return units;
     }
 
     private void AddFree(long blocks) => Interlocked.Add(ref _freeBytes, blocks * BlockBytes);

@@ -22,6 +22,7 @@ internal sealed partial class FreemapAllocator
     private const long SpareGroups = 4096;
     private const int LooksForSpare = 4;
     private const int LooksForReserve = 64;
+    private const int LooksMax = 1 << 20;
     private SpaceClaim _claimed;
 
     /// <summary>What is promised now.</summary>
@@ -87,9 +88,9 @@ internal sealed partial class FreemapAllocator
             if (fits && allowed && (looks >= LooksForSpare || _zones.FreeGroups >= total.Groups + SpareGroups))
                 return true;
 
-            // What does not fit into the zones seen may fit into more of them. When only the header's statistic stands
-            // against it, some more looks are worth while, but not all zones of a large volume at once.
-            if (fits && looks >= LooksForReserve || !SeeNext())
+            // What does not fit into the zones seen may fit into more of them. When the header's statistic stands against
+            // it, some more looks are worth while, but not all zones of a large volume at once.
+            if (!allowed && looks >= LooksForReserve || looks >= LooksMax || !SeeNext())
                 return fits && allowed;
         }
     }

@@ -218,8 +218,6 @@ internal sealed partial class FreemapAllocator
     // Free fragments of blocks that are no longer allocated belong to the bitmap again. A lost bit of either kind says so.
     private void ForgetFragments(FreemapLeaf leaf, int segment, int word, ulong lost)
     {
-        if (_pools.All(p => p.BlockCount == 0))
-            return;
         ulong first = FragmentPool.BlockOf(FreemapGeometry.KeyOf(leaf.Zone) + (ulong)segment * FreemapGeometry.SegmentBytes) + (ulong)(word * SegmentWord.Blocks);
         for (ulong rest = (lost | lost >> 1) & SegmentWord.All; rest != 0; rest &= rest - 1)
         {

@@ -237,6 +237,16 @@ internal sealed class FreemapLeaf
         StoreClass(segment, 0);
     }
 
+    /// <summary>A segment that was static because the volume ended before it: now it can be used.</summary>
+    internal void Open(int segment)
+    {
+        Invariant.Check(IsUsable(segment));
+        for (int i = 0; i < FreemapWords.Count; i++)
+            SetWord(segment, i, 0);
+        ResetIfEmpty(segment);
+        CreationAvail += FreemapGeometry.SegmentBytes;
+    }
+
     /// <summary>Bigmask of the reference: bit r unless an allocation of radix r must fail here.</summary>
     internal uint BigMask()
     {

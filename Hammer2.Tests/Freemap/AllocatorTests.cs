@@ -77,6 +77,22 @@ public sealed class AllocatorTests
     }
 
     [TestMethod]
+    public void RetainedBlocksTooManyToRememberAreNotGivenBackEither()
+    {
+        using FreemapRig rig = FreemapRig.Format(8 * Gib);
+        PhysicalOffset[] blocks = [.. Enumerable.Range(0, (1 << 18) + 2).Select(_ => rig.Allocator.Allocate(BlockRefType.Data, 14, 0))];
+        Assert.IsTrue(blocks.All(rig.Allocator.TryRetain));
+        rig.Allocator.Discard(BlockRefType.Data, blocks[7]);
+        rig.Commit();
+        rig.Allocator.Discard(BlockRefType.Data, blocks[8]);
+        Assert.IsTrue(rig.Allocator.TryRetain(blocks[7]));
+        Assert.IsTrue(rig.Allocator.TryRetain(blocks[8]));
+        PhysicalOffset fresh = rig.Allocator.Allocate(BlockRefType.Data, 14, 0);
+        rig.Allocator.Discard(BlockRefType.Data, fresh);
+        Assert.IsFalse(rig.Allocator.TryRetain(fresh), "what is younger than the last freeze is known for certain");
+    }
+
+    [TestMethod]
     public void FreeBlocksCannotBeRetained()
     {
         using FreemapRig rig = FreemapRig.Format(64 * Mib);
@@ -273,6 +289,80 @@ public sealed class AllocatorTests
         Assert.AreEqual(mib == 1024 ? (long)rig.Header.AllocatorSize / 20 : allocatable / 4, rig.Allocator.ReserveBytes);
         Assert.AreEqual(mib > 24, rig.Allocator.TryClaim(SpaceClaim.OfBlock(16), ClaimLevel.Write));
         Assert.AreEqual(mib > 24, rig.Allocator.TryClaim(SpaceClaim.OfBlock(10), ClaimLevel.Remove));
+    }
+
+    [TestMethod]
+    [DataRow(64L, 96L)]
+    [DataRow(1000L, 2000L)]
+    [DataRow(1024L, 1032L)]
+    public void AGrownVolumeUsesAllOfItsNewSpace(long before, long after)
+    {
+        using FreemapRig rig = FreemapRig.Format(before * Mib);
+        var model = new SpaceModel(rig.Header.AllocatorBegin, (ulong)(after * Mib));
+        for (int i = 0; i < 30; i++)
+            model.TryAllocate(rig.Allocator, BlockRefType.Data, 16);
+        rig.Commit();
+        var larger = new MemoryBlockDevice(after * Mib);
+        byte[] bytes = new byte[4 << 20];
+        rig.Devices[0].Read(0, bytes);
+        larger.Write(0, bytes);
+        byte[] header = FreemapRig.NewHeader(after * Mib, rig.Header.AllocatorBegin);
+        MemoryMarshal.AsBytes(rig.Blockset.AsSpan()).CopyTo(header.AsSpan(VolumeHeader.FreemapOffset));
+        BitConverter.TryWriteBytes(header.AsSpan(0x68), BitConverter.ToInt64(header.AsSpan(0x68)) - 30 * 65536);
+        BitConverter.TryWriteBytes(header.AsSpan(0x78), 100UL);
+        BitConverter.TryWriteBytes(header.AsSpan(0x90), 100UL);
+        VolumeHeader.Seal(header);
+        larger.Write(0, header);
+        using var grown = new FreemapRig([larger]);
+        grown.Allocator.OpenGrownSegments((ulong)(before * Mib));
+        grown.Commit();
+        FreemapChecker.Run(grown.Devices, model.Blocks).AssertClean();
+        while (model.TryAllocate(grown.Allocator, BlockRefType.Data, 16))
+        {
+        }
+
+        Assert.AreEqual(grown.Allocator.AllocatableBytes, model.Live.Count * 65536L);
+        grown.Commit();
+        FreemapChecker.Run(grown.Devices, model.Blocks).AssertClean();
+    }
+
+    [TestMethod]
+    public void AClaimOfExabytesIsRefusedSoon()
+    {
+        using FreemapRig rig = FreemapRig.Format(1L << 52);
+        var claim = new SpaceClaim();
+        claim.AddBlocks(16, 1L << 46);
+        Assert.IsFalse(rig.Allocator.TryClaim(claim, ClaimLevel.Write));
+        var fitting = new SpaceClaim();
+        fitting.AddBlocks(16, 1L << 24);
+        Assert.IsTrue(rig.Allocator.TryClaim(fitting, ClaimLevel.Write));
+    }
+
+    [TestMethod]
+    public void AllocatingAllocatesNoMemory()
+    {
+        using FreemapRig rig = FreemapRig.Format(1 * Gib);
+        int[] radixes = [10, 12, 14, 15, 16, 16, 13, 11];
+        var run = new PhysicalOffset[radixes.Length];
+        PhysicalOffset shared = rig.Allocator.Allocate(BlockRefType.Data, 16, 0);
+        for (int i = 0; i < 200; i++)
+            Work();
+        long before = GC.GetAllocatedBytesForCurrentThread();
+        for (int i = 0; i < 1000; i++)
+            Work();
+        Assert.AreEqual(0L, GC.GetAllocatedBytesForCurrentThread() - before);
+
+        void Work()
+        {
+            SpaceClaim claim = SpaceClaim.OfBlock(16);
+            Invariant.Check(rig.Allocator.TryClaim(claim, ClaimLevel.Write));
+            rig.Allocator.AllocateRun(BlockRefType.Data, radixes, run);
+            Invariant.Check(rig.Allocator.TryRetain(shared));
+            for (int i = 0; i < run.Length; i++)
+                rig.Allocator.Discard(BlockRefType.Data, run[i]);
+            rig.Allocator.Discard(BlockRefType.Data, rig.Allocator.Allocate(BlockRefType.Inode, 10, 0));
+            rig.Allocator.Release(claim);
+        }
     }
 
     [TestMethod]
