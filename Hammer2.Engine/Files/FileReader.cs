@@ -83,13 +83,13 @@ internal static class FileReader
                 CheckData(refs[i]);
                 expected = SkipWaiting(dirty, expected);
                 if (refs[i].Key > expected)
-                    return Math.Min(size, Math.Max(offset, (long)expected));
+                    return Clamp(expected, offset, size);
                 if (refs[i].Key == expected)
                     expected += FormatLimits.LogicalBlockBytes;
             }
         }
 
-        return Math.Min(size, Math.Max(offset, (long)SkipWaiting(dirty, expected)));
+        return Clamp(SkipWaiting(dirty, expected), offset, size);
     }
 
     /// <summary>Likely decoded length of the block at <paramref name="key"/>: its size class at the end of the file (7.2).</summary>
@@ -99,6 +99,9 @@ internal static class FileReader
             return FormatLimits.LogicalBlockBytes;
         return (int)Math.Max(1024, System.Numerics.BitOperations.RoundUpToPowerOf2((uint)(size - key)));
     }
+
+    // The end of the last block that a file can have is 2^63, one more than an offset can be.
+    private static long Clamp(ulong hole, long offset, long size) => (long)Math.Min((ulong)size, Math.Max((ulong)offset, hole));
 
     private static ulong SkipWaiting(DirtyBlocks? dirty, ulong key)
     {
