@@ -33,6 +33,9 @@ internal sealed class BenchContext(int seed, TimeSpan budget, TextWriter output,
     /// <summary>Rounds begun so far.</summary>
     public int Rounds => _rounds;
 
+    /// <summary>What a bench should do only of all that it could, in its own words; null for everything.</summary>
+    public string? Profile { get; init; }
+
     /// <summary>Rounds at most, whatever the time.</summary>
     public int RoundsMax { get; init; } = int.MaxValue;
 

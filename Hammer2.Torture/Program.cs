@@ -30,27 +30,28 @@ internal static class Program
         bench.DefaultValueFactory = static _ => [.. Benches.All.Select(static b => b.Name)];
         bench.AllowMultipleArgumentsPerToken = true;
         bench.AcceptOnlyFromAmong([.. Benches.All.Select(static b => b.Name)]);
+        var profile = new Option<string?>("--profile") { Description = "Only this kind of sequence of the bench model: " + string.Join(", ", Model.Profile.All.Select(static p => p.Name)) };
         time.Validators.Add(result =>
         {
             if (result.Tokens.Count == 1 && !TryParseTime(result.Tokens[0].Value, out _))
                 result.AddError($"--time wants a time such as 30s, 10m or 2h, not '{result.Tokens[0].Value}'");
         });
-        var root = new RootCommand("Tries to break the HAMMER2 engine.") { seed, time, bench };
+        var root = new RootCommand("Tries to break the HAMMER2 engine.") { seed, time, bench, profile };
         root.SetAction(parsed =>
         {
             _ = TryParseTime(parsed.GetRequiredValue(time), out TimeSpan budget);
-            return Run(parsed.GetRequiredValue(bench), parsed.GetValue(seed) ?? NewSeed(), budget, output, stop);
+            return Run(parsed.GetRequiredValue(bench), parsed.GetValue(seed) ?? NewSeed(), budget, parsed.GetValue(profile), output, stop);
         });
         return root;
     }
 
-    private static int Run(string[] names, int seed, TimeSpan budget, TextWriter output, CancellationToken stop)
+    private static int Run(string[] names, int seed, TimeSpan budget, string? profile, TextWriter output, CancellationToken stop)
     {
         output.WriteLine($"--seed {seed} repeats this run");
         int found = 0;
         foreach (IBench bench in Benches.All.Where(bench => names.Contains(bench.Name)))
         {
-            var context = new BenchContext(seed, budget / names.Length, output, stop);
+            var context = new BenchContext(seed, budget / names.Length, output, stop) { Profile = profile };
             try
             {
                 bench.Run(context);

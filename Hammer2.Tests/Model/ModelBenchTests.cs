@@ -22,8 +22,8 @@ public sealed class ModelBenchTests
     [DynamicData(nameof(Profiles))]
     public void NothingIsFoundInTheModelItself(string profile)
     {
-        var bench = new ModelBench(_ => new ModelTarget()) { OnlyProfile = profile, Shorter = 2 };
-        bench.Run(new BenchContext(HammerSeed.Get(), TimeSpan.FromSeconds(1), Console.Out) { RoundsMax = 2 });
+        var bench = new ModelBench(_ => new ModelTarget()) { Shorter = 2 };
+        bench.Run(new BenchContext(HammerSeed.Get(), TimeSpan.FromSeconds(1), Console.Out) { RoundsMax = 2, Profile = profile });
     }
 
     [TestMethod]
@@ -39,8 +39,8 @@ public sealed class ModelBenchTests
 
     [TestMethod]
     [DynamicData(nameof(Profiles))]
-    public void EngineAnswersAsTheModelDoes(string profile) => new ModelBench { OnlyProfile = profile, Shorter = 3 }
-        .Run(new BenchContext(HammerSeed.Get(), TimeSpan.FromSeconds(HammerSeed.Seconds(2)), Console.Out));
+    public void EngineAnswersAsTheModelDoes(string profile) => new ModelBench { Shorter = 3 }
+        .Run(new BenchContext(HammerSeed.Get(), TimeSpan.FromSeconds(HammerSeed.Seconds(2)), Console.Out) { Profile = profile });
 
     [TestMethod]
     public void EngineAnswersSeveralThreadsAsTheModelDoes() => new SharedBench { Steps = 500 }

@@ -21,9 +21,6 @@ internal sealed class ModelBench(Func<int, ITarget>? makeTarget = null) : IBench
     /// <summary>Divides the length of the sequences, for tests that have little time.</summary>
     public int Shorter { get; init; } = 1;
 
-    /// <summary>Only this profile; null for all in turn.</summary>
-    public string? OnlyProfile { get; init; }
-
     /// <summary>The shrunk sequence of the last failure.</summary>
     public IReadOnlyList<Op> Shrunk { get; private set; } = [];
 
@@ -32,15 +29,14 @@ internal sealed class ModelBench(Func<int, ITarget>? makeTarget = null) : IBench
         ArgumentNullException.ThrowIfNull(context);
         while (context.NextRound(out int seed))
         {
-            Profile profile = ProfileOf(seed);
+            Profile profile = ProfileOf(seed, context.Profile);
             if (RunOne(seed, profile, out List<Op> ops) is { } message)
                 throw Failure(seed, profile, ops, message);
         }
     }
 
-    private Profile ProfileOf(int seed) => OnlyProfile is null
-        ? Profile.All[seed % Profile.All.Count]
-        : Profile.All.Single(profile => profile.Name == OnlyProfile);
+    private static Profile ProfileOf(int seed, string? name) =>
+        Profile.All.FirstOrDefault(profile => profile.Name == name) ?? Profile.All[seed % Profile.All.Count];
 
     // The message of a mismatch, or null.
     private string? RunOne(int seed, Profile profile, out List<Op> ops)
@@ -92,6 +88,7 @@ internal sealed class ModelBench(Func<int, ITarget>? makeTarget = null) : IBench
         Shrunk = shrinker.Shrink(ops);
         var text = new StringBuilder();
         text.Append(CultureInfo.InvariantCulture, $"seed {seed}, profile {profile.Name}: {message}\n");
+        text.Append(CultureInfo.InvariantCulture, $"again: hammer2-torture --bench model --seed {seed} --profile {profile.Name} --time 1s\n");
         text.Append(shrinker.Message.Length == 0
             ? $"the {ops.Count} steps do not fail when they are replayed: timing matters\n"
             : $"shrunk from {ops.Count} to {Shrunk.Count} steps, which end with: {shrinker.Message}\n");

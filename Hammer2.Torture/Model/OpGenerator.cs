@@ -48,7 +48,7 @@ internal sealed record Profile(
     [
         new("mixed", 1500, s_usual, 30, 8, 1 << 20),
         new("names", 3000, With((OpKind.Create, 90), (OpKind.Unlink, 60), (OpKind.Rename, 60), (OpKind.Scan, 40), (OpKind.Write, 2), (OpKind.Compare, 0)), 3, 3, 1000),
-        new("big directory", 6000, With((OpKind.Create, 200), (OpKind.Unlink, 20), (OpKind.Scan, 30), (OpKind.Write, 1), (OpKind.Remount, 0), (OpKind.Compare, 0), (OpKind.List, 0)), 1, 1, 1000),
+        new("directory", 6000, With((OpKind.Create, 200), (OpKind.Unlink, 20), (OpKind.Scan, 30), (OpKind.Write, 1), (OpKind.Remount, 0), (OpKind.Compare, 0), (OpKind.List, 0)), 1, 1, 1000),
         new("deep", 1200, With((OpKind.Create, 60), (OpKind.RemoveDirectory, 20)), 400, 60, 1 << 16),
         new("bytes", 1200, With((OpKind.Write, 120), (OpKind.SetSize, 40), (OpKind.PunchHole, 30), (OpKind.Read, 60), (OpKind.Append, 30), (OpKind.Create, 6), (OpKind.Unlink, 3)), 3, 2, 8 << 20),
         new("sparse", 800, With((OpKind.Write, 60), (OpKind.SetSize, 40), (OpKind.PunchHole, 40), (OpKind.Create, 6)), 3, 2, 1L << 50),
