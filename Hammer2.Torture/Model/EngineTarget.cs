@@ -54,6 +54,8 @@ internal sealed class EngineTarget : ITarget
 
     public void Sync() => _volume!.Sync();
 
+    public void Reclaim() => _volume!.Bulkfree();
+
     public void Remount()
     {
         Close();

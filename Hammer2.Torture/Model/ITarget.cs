@@ -23,6 +23,9 @@ internal interface ITarget : IDisposable
     /// <summary>Makes everything durable.</summary>
     void Sync();
 
+    /// <summary>Gives freed space back while everything goes on.</summary>
+    void Reclaim();
+
     /// <summary>Closes and opens again; every node was closed before.</summary>
     void Remount();
 

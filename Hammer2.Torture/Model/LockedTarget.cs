@@ -30,6 +30,8 @@ internal sealed class LockedTarget(PlantedRace race = PlantedRace.None) : ITarge
 
     public void Sync() => Do(() => _inner.Sync());
 
+    public void Reclaim() => Do(_inner.Reclaim);
+
     public void Remount() => Do(() => _inner.Remount());
 
     public IReadOnlyList<string> Check() => [];

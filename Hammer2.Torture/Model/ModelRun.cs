@@ -91,6 +91,9 @@ internal sealed partial class ModelRun : IDisposable
             case OpKind.Sync:
                 _target.Sync();
                 break;
+            case OpKind.Reclaim:
+                _target.Reclaim();
+                break;
             case OpKind.Remount:
                 Remount();
                 break;

@@ -51,6 +51,11 @@ internal sealed class ModelTarget(PlantedBug bug = PlantedBug.None) : ITarget
         }
     }
 
+    public void Reclaim()
+    {
+        // Memory frees itself.
+    }
+
     public void Remount()
     {
         foreach (ModelNode node in _tree.All)

@@ -32,6 +32,7 @@ internal enum OpKind
     ReadLink,
     Sync,
     SyncFile,
+    Reclaim,
     Remount,
     Compare,
 }

@@ -40,7 +40,7 @@ internal sealed record Profile(
         [OpKind.ReadLink] = 1,
         [OpKind.Sync] = 3,
         [OpKind.SyncFile] = 2,
-        [OpKind.Remount] = 1,
+        [OpKind.Reclaim] = 1, [OpKind.Remount] = 1,
         [OpKind.Compare] = 1,
     };
 
@@ -52,7 +52,7 @@ internal sealed record Profile(
         new("deep", 1200, With((OpKind.Create, 60), (OpKind.RemoveDirectory, 20)), 400, 60, 1 << 16),
         new("bytes", 1200, With((OpKind.Write, 120), (OpKind.SetSize, 40), (OpKind.PunchHole, 30), (OpKind.Read, 60), (OpKind.Append, 30), (OpKind.Create, 6), (OpKind.Unlink, 3)), 3, 2, 8 << 20),
         new("sparse", 800, With((OpKind.Write, 60), (OpKind.SetSize, 40), (OpKind.PunchHole, 40), (OpKind.Create, 6)), 3, 2, 1L << 50),
-        new("commits", 800, With((OpKind.Sync, 60), (OpKind.SyncFile, 30), (OpKind.Remount, 15)), 20, 6, 1 << 20),
+        new("commits", 800, With((OpKind.Sync, 60), (OpKind.SyncFile, 30), (OpKind.Reclaim, 15), (OpKind.Remount, 15)), 20, 6, 1 << 20),
         new("handles", 1500, With((OpKind.Open, 60), (OpKind.Close, 40), (OpKind.Unlink, 50), (OpKind.RemoveDirectory, 20), (OpKind.Write, 50)), 10, 4, 1 << 18),
     ];
 

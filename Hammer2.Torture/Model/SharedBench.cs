@@ -123,7 +123,7 @@ internal sealed class SharedRound : IDisposable
         var own = new SubtreeTarget(target, OwnName(thread));
         ModelRun run = runs[thread] = new ModelRun(own) { RootHasParent = true };
         Profile profile = Profile.All[random.Next(Profile.All.Count)];
-        Dictionary<OpKind, int> weights = profile.Weights.Where(static w => w.Key != OpKind.Remount).ToDictionary();
+        Dictionary<OpKind, int> weights = profile.Weights.Where(static w => w.Key is not (OpKind.Remount or OpKind.Reclaim)).ToDictionary();
         var generator = new OpGenerator(random.Next(), profile with { Weights = weights }, run);
         for (int i = 0; i < _steps && !_stop.IsCancellationRequested; i++)
         {
@@ -150,6 +150,8 @@ internal sealed class SharedRound : IDisposable
         {
             _doing[Threads] = "sync";
             target.Sync();
+            if (random.Next(10) == 0)
+                target.Reclaim();
         }
     }
 

@@ -18,6 +18,8 @@ internal sealed class SubtreeTarget(ITarget inner, string name) : ITarget
 
     public void Sync() => inner.Sync();
 
+    public void Reclaim() => inner.Reclaim();
+
     public void Remount() => throw new InvalidOperationException("a part is not remounted");
 
     public IReadOnlyList<string> Check() => [];
