@@ -1,8 +1,10 @@
 // `hammer2 umount`: ends a mount, whichever process serves it. Invariant: only HAMMER2's own mounts are touched; the
-// host sees to that.
+// host sees to that. Returns when the last commit is on the medium.
 // May call the mount host.
 
 using System.CommandLine;
+using Hammer2.Cli.Listing;
+using Hammer2.Cli.Mounting;
 using Hammer2.Cli.Output;
 
 namespace Hammer2.Cli.Verbs;
@@ -26,7 +28,15 @@ internal static class UmountVerb
     {
         try
         {
+            IReadOnlyList<MountedVolume> before = context.MountHost.List();
             context.MountHost.Unmount(target);
+            // Where somebody still shows the same volume there is nothing to wait for.
+            IReadOnlyList<MountedVolume> after = context.MountHost.List();
+            foreach (string image in before.Except(after).Select(static mount => mount.Image).Except(after.Select(static mount => mount.Image)))
+            {
+                if (!ImageRelease.Wait(OpenedImage.Spec(image).Paths, context.Stop))
+                    context.Say($"warning: {image} is still being written");
+            }
         }
         catch (Exception failure) when (failure is IOException or UnauthorizedAccessException or PlatformNotSupportedException)
         {
