@@ -40,7 +40,8 @@ internal sealed record Profile(
         [OpKind.ReadLink] = 1,
         [OpKind.Sync] = 3,
         [OpKind.SyncFile] = 2,
-        [OpKind.Reclaim] = 1, [OpKind.Remount] = 1,
+        [OpKind.Reclaim] = 1,
+        [OpKind.Remount] = 1,
         [OpKind.Compare] = 1,
     };
 
