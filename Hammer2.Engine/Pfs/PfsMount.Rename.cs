@@ -1,13 +1,13 @@
 // Renaming. Moves between directories exclude each other, so that what is above a directory stays put while a cycle is
 // looked for; then up to four inodes are locked in the order of their numbers and both names are looked up again.
 
+using Hammer2.Engine.Blocks;
+using Hammer2.Engine.Directories;
 using Hammer2.Engine.Format;
 using Hammer2.Engine.Freemap;
 using Hammer2.Engine.Inodes;
 using Hammer2.Engine.Primitives;
 using Hammer2.Engine.Transactions;
-using Hammer2.Engine.Blocks;
-using Hammer2.Engine.Directories;
 using Hammer2.Engine.Volumes;
 
 namespace Hammer2.Engine.Pfs;

@@ -2,8 +2,8 @@
 // it. Any range is legal that is a power of two, aligned, contains or excludes every entry as a whole, and frees a
 // slot; these are the ranges that the reference would choose, widened where its choice would free none.
 
-using Hammer2.Engine.Format;
 using Hammer2.Engine.Blocks;
+using Hammer2.Engine.Format;
 using Hammer2.Engine.Primitives;
 
 namespace Hammer2.Engine.Topology;
