@@ -124,7 +124,9 @@ public sealed class RemovedFileTests
 
         Assert.IsLessThanOrEqualTo(64, used.Count, "each round went to other places");
         file.Dispose();
-        Assert.AreEqual(before, rig.Volume.FreeBytes, "the close did not give back what the file wrote since it was removed");
+
+        // What stays away are the super-roots of the hundred commits, 1 KiB each: they come back with bulkfree.
+        Assert.IsLessThanOrEqualTo(8 * 16384L, before - rig.Volume.FreeBytes, "the close did not give back what the file wrote since it was removed");
         rig.Sync();
         rig.Check();
     }
