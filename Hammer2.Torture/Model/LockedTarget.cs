@@ -109,7 +109,7 @@ internal sealed class LockedTarget(PlantedRace race = PlantedRace.None) : ITarge
             lock (target._gate)
             {
                 IReadOnlyList<TargetEntry> entries = inner.List(position, count, out next, out end);
-                return Race == PlantedRace.List && position != 0 && entries.Count > 1 && next % 8 == 0 ? [.. entries.Skip(1)] : entries;
+                return Race == PlantedRace.List && position != 0 && entries.Count > 1 && (next >> 16) % 8 == 0 ? [.. entries.Skip(1)] : entries;
             }
         }
 
