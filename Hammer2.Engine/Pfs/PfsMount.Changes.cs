@@ -161,7 +161,7 @@ public sealed partial class PfsMount
         Hammer2Error error = Directories.TryFindEntry(parent, name, out BlockRef entry);
         if (error != Hammer2Error.None)
             return error;
-        if (target is null ? Index.TryFind(entry.DirentInode, out _) : entry.DirentInode != target.Slot.InodeNumber)
+        if (target is null ? !Index.IsRemoved(entry.DirentInode) && Index.TryFind(entry.DirentInode, out _) : entry.DirentInode != target.Slot.InodeNumber)
             return Hammer2Error.Unsupported;
         if (BsdFlags.Forbid(parent.Data.UserFlags, BsdFlags.Fixed))
             return Hammer2Error.NotPermitted;
@@ -208,7 +208,7 @@ public sealed partial class PfsMount
         slot.IsRemoved = true;
     }
 
-    // The inode that a name leads to, opened; null for an entry whose inode does not exist, which can be removed too.
+    // The inode that a name leads to, opened; null for an entry whose inode does not exist any more, which can be removed too.
     private Hammer2Error TryFindTarget(Vnode directory, ReadOnlySpan<byte> name, out Inode? target)
     {
         target = null;
@@ -220,6 +220,11 @@ public sealed partial class PfsMount
                 Hammer2Error error = Directories.TryFindEntry(held.Chain.Content, name, out entry);
                 if (error != Hammer2Error.None)
                     return error;
+
+                // An inode is removed under the lock of the directory that has its last name. A name that it has all
+                // the same is there because the volume's link counts are wrong, and stays, however often one looks.
+                if (Index.IsRemoved(entry.DirentInode))
+                    return Hammer2Error.None;
             }
 
             if (Index.TryOpen(entry.DirentInode, out target) == Hammer2Error.None || !Index.IsRemoved(entry.DirentInode))
