@@ -54,11 +54,18 @@ public sealed class AllocationTests
     {
         for (var i = 0; i < Rounds; i++)
             Assert.IsGreaterThan(16, dispatcher.Dispatch(request, reply).Length, what);
-        var before = GC.GetAllocatedBytesForCurrentThread();
-        for (var i = 0; i < Rounds; i++)
-            _ = dispatcher.Dispatch(request, reply);
-        var allocated = GC.GetAllocatedBytesForCurrentThread() - before;
-        Assert.AreEqual(0, allocated / Rounds, what);
+
+        // The runtime allocates once in a while on its own account; what each request allocates shows in every run.
+        var least = long.MaxValue;
+        for (var run = 0; run < 3 && least > 0; run++)
+        {
+            var before = GC.GetAllocatedBytesForCurrentThread();
+            for (var i = 0; i < Rounds; i++)
+                _ = dispatcher.Dispatch(request, reply);
+            least = Math.Min(least, (GC.GetAllocatedBytesForCurrentThread() - before) / Rounds);
+        }
+
+        Assert.AreEqual(0, least, what);
     }
 
     private static ulong Handle(ReadOnlySpan<byte> reply)
