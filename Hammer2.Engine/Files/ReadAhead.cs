@@ -65,10 +65,11 @@ internal sealed class ReadAheadPool(BlockReader reader, int blocksMax)
     }
 
     // The references are collected here, by the reader under its lock: the tree may change when the lock is released.
-    private int Collect(InodeContent content, ulong first, ulong end, Span<BlockRef> refs)
+    private int Collect(InodeContent content, ulong first, ulong end, Span<BlockRef> refs, TreeDamage damage)
     {
         // Unreadable parts of the tree are the reader's to report, when it gets there.
-        int count = content.Tree.Gather(reader, first, end - 1, refs, new TreeDamage(), out _);
+        int count = content.Tree.Gather(reader, first, end - 1, refs, damage, out _);
+        damage.Clear();
         int live = 0;
         for (int i = 0; i < count; i++)
         {
@@ -82,12 +83,13 @@ internal sealed class ReadAheadPool(BlockReader reader, int blocksMax)
     private sealed class Run(ReadAheadPool pool) : IThreadPoolWorkItem
     {
         private readonly BlockRef[] _refs = new BlockRef[RunBlocks];
+        private readonly TreeDamage _damage = new();
         private int _count;
         private int _expectedBytes;
 
         internal void Start(InodeContent content, ulong first, ulong end)
         {
-            _count = pool.Collect(content, first, end, _refs);
+            _count = pool.Collect(content, first, end, _refs, _damage);
             _expectedBytes = FileReader.ExpectedBytes(first, content.Data.Size);
             ThreadPool.UnsafeQueueUserWorkItem(this, preferLocal: false);
         }
