@@ -162,6 +162,8 @@ internal sealed partial class FreemapAllocator
         var block = new PhysicalOffset(offset | (uint)radix);
         Invariant.Check(offset >= _geometry.AllocatorBegin && offset + (ulong)block.Bytes <= _geometry.TotalBytes);
         Invariant.Check((offset & (FormatLimits.ZoneBytes - 1)) >= FormatLimits.ReservedBytes && block.IsLegal);
+        if (_retained.Count > 0)
+            _retained.Remove(offset);
         return block;
     }
 

@@ -167,6 +167,28 @@ public sealed class BulkfreeTests
     }
 
     [TestMethod]
+    public void ABlockThatWasSharedOnceIsOrdinaryAfterItWasFreed()
+    {
+        using FreemapRig rig = FreemapRig.Format(64L << 20);
+        PhysicalOffset block = rig.Allocator.Allocate(BlockRefType.Data, 16, 0);
+        Assert.IsTrue(rig.Allocator.TryRetain(block));
+        BlockRef[] superRoot = [Craft.SuperRootOver(rig), default, default, default];
+        for (int i = 0; i < 2; i++)
+        {
+            rig.Commit(superRoot);
+            Pass(rig, superRoot: superRoot);
+        }
+
+        Assert.IsFalse(rig.Allocator.TryRetain(block));
+        while (rig.Allocator.Allocate(BlockRefType.Data, 16, 0) != block)
+        {
+        }
+
+        rig.Allocator.Discard(BlockRefType.Data, block);
+        Assert.IsFalse(rig.Allocator.TryRetain(block), "given back");
+    }
+
+    [TestMethod]
     public void OpenFilesWithoutANameKeepTheirBlocks()
     {
         using FreemapRig rig = FreemapRig.Format(64L << 20);
