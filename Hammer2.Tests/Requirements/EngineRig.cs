@@ -11,12 +11,16 @@ using Hammer2.Engine.Pfs;
 using Hammer2.Engine.Primitives;
 using Hammer2.Engine.Topology;
 using Hammer2.Engine.Volumes;
+using Hammer2.Tests.Checking;
 
 namespace Hammer2.Tests.Requirements;
 
 /// <summary>A writable volume and handy ways to change it.</summary>
 internal sealed class EngineRig : IDisposable
 {
+    /// <summary>A size with room for one header copy only.</summary>
+    internal const long SmallBytes = 512L << 20;
+
     internal static readonly TimeSpan Patience = TimeSpan.FromMinutes(3);
     private readonly VolumeOptions _options;
 
@@ -164,6 +168,23 @@ internal sealed class EngineRig : IDisposable
         var memory = new MemoryBlockDevice(bytes);
         VolumeFormatter.Format([memory]);
         return memory;
+    }
+
+    /// <summary>A copy of a small volume, with one header copy, on which something is wrong.</summary>
+    internal static MemoryBlockDevice Edited(MemoryBlockDevice memory, Action<ImageEditor> edit)
+    {
+        var editor = new ImageEditor(memory.Clone());
+        edit(editor);
+        var copy = new MemoryBlockDevice(memory.Length);
+        byte[] piece = new byte[1 << 20];
+        for (long at = 0; at < memory.Length; at += piece.Length)
+        {
+            editor.Device.Read(at, piece);
+            if (piece.AsSpan().ContainsAnyExcept((byte)0))
+                copy.Write(at, piece);
+        }
+
+        return copy;
     }
 
     private Vnode Make(string path, ObjectType type)

@@ -67,7 +67,7 @@ public sealed class LiveScanTests
         int made = 0;
         AssertKeepersOnce(Scan(directory, piece, attributes: false, () =>
         {
-            for (int i = 0; i < Math.Min(piece, 8); i++)
+            for (int i = 0; i < Math.Min(piece, 8) && made < 2 * Keepers; i++)
                 rig.Create($"d/new{made++}").Dispose();
             if (made % 512 < 8)
                 rig.Sync();
