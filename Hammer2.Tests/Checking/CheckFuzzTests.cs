@@ -1,6 +1,7 @@
 // The checker on randomly damaged metadata with right check codes: it ends, soon, in a small stack and little memory, and
 // what it calls clean can be read without a failure. HAMMER2_SEED repeats a run, HAMMER2_FUZZ_SECONDS prolongs it.
 
+using Hammer2.Torture.Devices;
 using System.Diagnostics;
 using Hammer2.Engine.Checking;
 using Hammer2.Engine.Format;

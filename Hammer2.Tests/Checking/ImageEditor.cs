@@ -1,6 +1,7 @@
 // Damages a golden image at a chosen place and makes all check codes above it right again, so that only the checker's own
 // rules can notice. Works on an overlay: the shared image stays as it is. Uses the engine's format room only.
 
+using Hammer2.Torture.Devices;
 using System.Buffers.Binary;
 using System.Runtime.InteropServices;
 using Hammer2.Engine.Devices;

@@ -4,7 +4,8 @@
 using Hammer2.Engine.Devices;
 using Hammer2.Engine.Format;
 using Hammer2.Engine.Primitives;
-using Hammer2.Tests.Devices;
+using Hammer2.Torture.Crash;
+using Hammer2.Torture.Devices;
 
 namespace Hammer2.Tests.Crash;
 

@@ -2,8 +2,9 @@
 // a run. A failure names the workload and the cut.
 
 using Hammer2.Engine.Devices;
-using Hammer2.Tests.Devices;
 using Hammer2.Tests.Hostile;
+using Hammer2.Torture.Crash;
+using Hammer2.Torture.Devices;
 
 namespace Hammer2.Tests.Crash;
 

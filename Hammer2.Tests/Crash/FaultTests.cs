@@ -4,8 +4,10 @@
 using Hammer2.Engine.Devices;
 using Hammer2.Engine.Primitives;
 using Hammer2.Engine.Volumes;
-using Hammer2.Tests.Devices;
 using Hammer2.Tests.Hostile;
+using Hammer2.Torture.Crash;
+using Hammer2.Torture.Devices;
+using Hammer2.Torture.Faults;
 
 namespace Hammer2.Tests.Crash;
 

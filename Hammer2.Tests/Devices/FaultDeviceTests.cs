@@ -6,6 +6,7 @@ using Hammer2.Engine.Format;
 using Hammer2.Engine.Primitives;
 using Hammer2.Tests.Hostile;
 using Hammer2.Tests.Images;
+using Hammer2.Torture.Devices;
 
 namespace Hammer2.Tests.Devices;
 

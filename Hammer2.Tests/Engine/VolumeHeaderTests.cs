@@ -1,6 +1,7 @@
 // Which header copy is believed. Copies of a golden image are damaged, sealed anew, replaced by those of another
 // filesystem; the engine must take the newest one that is whole, at home, and inside its volume.
 
+using Hammer2.Torture.Devices;
 using System.Buffers.Binary;
 using Hammer2.Engine.Devices;
 using Hammer2.Engine.Format;

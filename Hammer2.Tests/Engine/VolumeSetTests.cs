@@ -1,6 +1,7 @@
 // Filesystems of several volumes: the order of the devices does not matter, everything else about the set does.
 // The sets are golden images whose headers are changed and sealed anew on a copy.
 
+using Hammer2.Torture.Devices;
 using System.Buffers.Binary;
 using Hammer2.Engine.Devices;
 using Hammer2.Engine.Format;

@@ -7,9 +7,9 @@ using Hammer2.Engine.Format;
 using Hammer2.Engine.Pfs;
 using Hammer2.Engine.Primitives;
 using Hammer2.Engine.Volumes;
-using Hammer2.Tests.Devices;
 using Hammer2.Tests.Hostile;
 using Hammer2.Tests.Images;
+using Hammer2.Torture.Devices;
 
 namespace Hammer2.Tests.Formatting;
 

@@ -7,6 +7,7 @@ using Hammer2.Engine.Format;
 using Hammer2.Engine.Primitives;
 using Hammer2.Tests.Hostile;
 using Hammer2.Tests.Images;
+using Hammer2.Torture.Devices;
 
 namespace Hammer2.Tests.Writing;
 

@@ -10,6 +10,7 @@ using Hammer2.Engine.Freemap;
 using Hammer2.Engine.Volumes;
 using Hammer2.Tests.Hostile;
 using Hammer2.Tests.Images;
+using Hammer2.Torture.Devices;
 using Microsoft.Extensions.Logging.Abstractions;
 
 namespace Hammer2.Tests.Writing;

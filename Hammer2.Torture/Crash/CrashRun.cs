@@ -9,9 +9,9 @@ using Hammer2.Engine.Format;
 using Hammer2.Engine.Pfs;
 using Hammer2.Engine.Primitives;
 using Hammer2.Engine.Volumes;
-using Hammer2.Tests.Devices;
+using Hammer2.Torture.Devices;
 
-namespace Hammer2.Tests.Crash;
+namespace Hammer2.Torture.Crash;
 
 /// <summary>The running workload.</summary>
 internal sealed class CrashRun : IDisposable

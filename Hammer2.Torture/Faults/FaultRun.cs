@@ -4,9 +4,10 @@
 using Hammer2.Engine.Devices;
 using Hammer2.Engine.Primitives;
 using Hammer2.Engine.Volumes;
-using Hammer2.Tests.Devices;
+using Hammer2.Torture.Crash;
+using Hammer2.Torture.Devices;
 
-namespace Hammer2.Tests.Crash;
+namespace Hammer2.Torture.Faults;
 
 /// <summary>A run; used once.</summary>
 internal sealed class FaultRun(CrashWorkload workload, IReadOnlyList<MemoryBlockDevice> before, FaultRun? calm)

@@ -11,7 +11,7 @@ using Hammer2.Engine.Pfs;
 using Hammer2.Engine.Primitives;
 using Hammer2.Engine.Volumes;
 
-namespace Hammer2.Tests.Crash;
+namespace Hammer2.Torture.Crash;
 
 /// <summary>The visible content of a volume.</summary>
 internal sealed class TreeSnapshot

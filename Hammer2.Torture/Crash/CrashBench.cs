@@ -3,9 +3,9 @@
 
 using System.Globalization;
 using Hammer2.Engine.Devices;
-using Hammer2.Tests.Devices;
+using Hammer2.Torture.Devices;
 
-namespace Hammer2.Tests.Crash;
+namespace Hammer2.Torture.Crash;
 
 /// <summary>Runs workloads and judges their crash states.</summary>
 internal sealed class CrashBench(int seed)

@@ -4,7 +4,7 @@
 using Hammer2.Engine.Devices;
 using Hammer2.Engine.Primitives;
 
-namespace Hammer2.Tests.Devices;
+namespace Hammer2.Torture.Devices;
 
 /// <summary>What can fail.</summary>
 internal enum DeviceCall

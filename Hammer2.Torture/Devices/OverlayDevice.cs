@@ -3,7 +3,7 @@
 
 using Hammer2.Engine.Devices;
 
-namespace Hammer2.Tests.Hostile;
+namespace Hammer2.Torture.Devices;
 
 /// <summary>Copy-on-write view of another device.</summary>
 internal sealed class OverlayDevice(IBlockDevice below) : IBlockDevice

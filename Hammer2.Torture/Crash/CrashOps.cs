@@ -6,7 +6,7 @@ using Hammer2.Engine.Format;
 using Hammer2.Engine.Pfs;
 using Hammer2.Engine.Primitives;
 
-namespace Hammer2.Tests.Crash;
+namespace Hammer2.Torture.Crash;
 
 /// <summary>A named operation.</summary>
 internal sealed record CrashOp(string Name, Action<CrashRun> Run);

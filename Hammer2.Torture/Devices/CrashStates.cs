@@ -4,9 +4,8 @@
 
 using System.Collections.Immutable;
 using Hammer2.Engine.Devices;
-using Hammer2.Tests.Hostile;
 
-namespace Hammer2.Tests.Devices;
+namespace Hammer2.Torture.Devices;
 
 /// <summary>A range of recorded bytes that reached a device.</summary>
 internal readonly record struct WrittenPiece(int Volume, long Offset, ReadOnlyMemory<byte> Bytes);

@@ -4,9 +4,9 @@
 using Hammer2.Engine.Devices;
 using Hammer2.Engine.Format;
 using Hammer2.Engine.Volumes;
-using Hammer2.Tests.Devices;
+using Hammer2.Torture.Devices;
 
-namespace Hammer2.Tests.Crash;
+namespace Hammer2.Torture.Crash;
 
 /// <summary>Format and opening of a volume.</summary>
 /// <param name="Name">Part of messages.</param>

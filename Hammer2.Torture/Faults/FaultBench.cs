@@ -7,9 +7,10 @@ using System.Globalization;
 using Hammer2.Engine.Devices;
 using Hammer2.Engine.Primitives;
 using Hammer2.Engine.Volumes;
-using Hammer2.Tests.Devices;
+using Hammer2.Torture.Crash;
+using Hammer2.Torture.Devices;
 
-namespace Hammer2.Tests.Crash;
+namespace Hammer2.Torture.Faults;
 
 /// <summary>How calls fail.</summary>
 internal enum FaultMode

@@ -4,7 +4,7 @@
 
 using Hammer2.Engine.Devices;
 
-namespace Hammer2.Tests.Devices;
+namespace Hammer2.Torture.Devices;
 
 /// <summary>What happened to a device.</summary>
 internal enum DeviceEventKind

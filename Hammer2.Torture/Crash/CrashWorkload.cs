@@ -3,9 +3,9 @@
 
 using System.Collections.Concurrent;
 using Hammer2.Engine.Devices;
-using Hammer2.Tests.Devices;
+using Hammer2.Torture.Devices;
 
-namespace Hammer2.Tests.Crash;
+namespace Hammer2.Torture.Crash;
 
 /// <summary>A workload.</summary>
 internal sealed record CrashWorkload(string Name, CrashSetup Setup, Action<CrashRun> Run)
