@@ -3,6 +3,7 @@
 
 using Hammer2.Engine.Devices;
 using Hammer2.Tests.Hostile;
+using Hammer2.Torture;
 using Hammer2.Torture.Crash;
 using Hammer2.Torture.Devices;
 
@@ -16,19 +17,19 @@ public sealed class CrashTests
 
     [TestMethod]
     public void EverySingleOperationSurvivesEveryCut() =>
-        Expect(CrashWorkloads.Single(), new CrashBench(HammerSeed.Get()) { WriteEvery = 4 }, workloadsMin: 90);
+        Expect(CrashWorkloads.Single(), new CrashTrial(HammerSeed.Get()) { WriteEvery = 4 }, workloadsMin: 90);
 
     // A torn write of the only header left nothing to mount: volumes below 2 GiB have a spare for that.
     [TestMethod]
     public void VolumesWithOneHeaderSlotSurviveATornHeader() =>
         Expect(
-            CrashWorkloads.Single().Select(w => w with { Setup = w.Setup with { VolumeBytes = [64L << 20] } }),
-            new CrashBench(HammerSeed.Get()) { StatesMax = LongSample, WriteEvery = 4 },
+            CrashWorkloads.SingleOnSmallVolume(),
+            new CrashTrial(HammerSeed.Get()) { StatesMax = LongSample, WriteEvery = 4 },
             workloadsMin: 90);
 
     [TestMethod]
     public void LongWorkloadsSurviveSampledCuts() =>
-        Expect(CrashWorkloads.Long(), new CrashBench(HammerSeed.Get()) { StatesMax = LongSample, WriteEvery = 4 }, workloadsMin: 20);
+        Expect(CrashWorkloads.Long(), new CrashTrial(HammerSeed.Get()) { StatesMax = LongSample, WriteEvery = 4 }, workloadsMin: 20);
 
     [TestMethod]
     public void PairsOfOperationsSurviveSampledCuts()
@@ -37,7 +38,7 @@ public sealed class CrashTests
         var random = new Random(seed);
         Expect(
             CrashWorkloads.Pairs().OrderBy(_ => random.Next()).ToList(),
-            new CrashBench(seed) { StatesMax = PairSample, WriteEvery = 4 },
+            new CrashTrial(seed) { StatesMax = PairSample, WriteEvery = 4 },
             workloadsMin: 1,
             HammerSeed.Seconds(20));
     }
@@ -48,31 +49,46 @@ public sealed class CrashTests
         int seed = HammerSeed.Get();
         Expect(
             Enumerable.Range(0, int.MaxValue).Select(i => CrashWorkloads.Random(unchecked(seed + i))),
-            new CrashBench(seed) { StatesMax = LongSample, WriteEvery = 4 },
+            new CrashTrial(seed) { StatesMax = LongSample, WriteEvery = 4 },
             workloadsMin: 1,
             HammerSeed.Seconds(20));
     }
 
     [TestMethod]
-    public void ADeviceThatNeverFlushesIsNoticed() => Notice(new CrashBench(1) { Above = device => new NeverFlushingDevice(device) });
+    public void ADeviceThatNeverFlushesIsNoticed() => Notice(new CrashTrial(1) { Above = device => new NeverFlushingDevice(device) });
 
     [TestMethod]
-    public void AHeaderWrittenBeforeTheBarrierIsNoticed() => Notice(new CrashBench(1) { Edit = BrokenRecords.HeaderBeforeBarrier });
+    public void AHeaderWrittenBeforeTheBarrierIsNoticed() => Notice(new CrashTrial(1) { Edit = BrokenRecords.HeaderBeforeBarrier });
 
     [TestMethod]
-    public void APromiseGivenTooEarlyIsNoticed() => Notice(new CrashBench(1) { Edit = BrokenRecords.PromiseTooEarly });
+    public void APromiseGivenTooEarlyIsNoticed() => Notice(new CrashTrial(1) { Edit = BrokenRecords.PromiseTooEarly });
 
     [TestMethod]
-    public void AFreemapThatDoesNotRotateIsNoticed() => Notice(new CrashBench(1) { Lens = device => new UnrotatedDevice(device) });
+    public void AFreemapThatDoesNotRotateIsNoticed() => Notice(new CrashTrial(1) { Lens = device => new UnrotatedDevice(device) });
 
     [TestMethod]
-    public void ALostBlockIsNoticed() => Notice(new CrashBench(1)
+    public void ALostBlockIsNoticed() => Notice(new CrashTrial(1)
     {
         // The first write of a commit that never arrives.
         Edit = events => events.Select(e => e == events.First(w => w.Kind == DeviceEventKind.Write) ? e with { Offset = e.Offset, Bytes = new byte[e.Bytes!.Length] } : e),
     });
 
-    private static void Expect(IEnumerable<CrashWorkload> workloads, CrashBench bench, int workloadsMin, double seconds = 600)
+    [TestMethod]
+    public void EveryWorkloadIsFoundByItsName()
+    {
+        List<CrashWorkload> all = [.. CrashWorkloads.Single(), .. CrashWorkloads.SingleOnSmallVolume(), .. CrashWorkloads.Long(), .. CrashWorkloads.Pairs(), CrashWorkloads.Random(4711)];
+        Assert.HasCount(all.Count, all.Select(workload => workload.ToString()).Distinct().ToList());
+        foreach (CrashWorkload workload in all.Where((_, i) => i % 50 == 0).Append(all[^1]))
+        {
+            CrashWorkload found = CrashWorkloads.Find(workload.ToString());
+            Assert.AreEqual(workload.ToString(), found.ToString());
+            Assert.AreEqual(workload.Setup, found.Setup);
+        }
+
+        Assert.ThrowsExactly<UnknownWorkloadException>(() => CrashWorkloads.Find("nothing like that"));
+    }
+
+    private static void Expect(IEnumerable<CrashWorkload> workloads, CrashTrial bench, int workloadsMin, double seconds = 600)
     {
         using var stop = new CancellationTokenSource(TimeSpan.FromSeconds(seconds));
         bench.Run(workloads, stop.Token);
@@ -81,7 +97,7 @@ public sealed class CrashTests
         Assert.IsGreaterThanOrEqualTo(workloadsMin, bench.Workloads, "too few workloads ran");
     }
 
-    private static void Notice(CrashBench bench)
+    private static void Notice(CrashTrial bench)
     {
         CrashWorkload workload = CrashWorkloads.Single().First(w => w.Name == "overwrite block");
         bench.Run(workload);

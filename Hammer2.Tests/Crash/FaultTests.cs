@@ -18,11 +18,11 @@ public sealed class FaultTests
 
     [TestMethod]
     public void EveryOperationSurvivesFailingCalls() =>
-        Expect(CrashWorkloads.Single(), new FaultBench(HammerSeed.Get()) { CallsMax = CallsSample }, workloadsMin: 90);
+        Expect(CrashWorkloads.Single(), new FaultTrial(HammerSeed.Get()) { CallsMax = CallsSample }, workloadsMin: 90);
 
     [TestMethod]
     public void OneOperationSurvivesEveryFailingCall() =>
-        Expect(CrashWorkloads.Single().Where(w => w.Name.StartsWith("overwrite part", StringComparison.Ordinal)), new FaultBench(1), workloadsMin: 2);
+        Expect(CrashWorkloads.Single().Where(w => w.Name.StartsWith("overwrite part", StringComparison.Ordinal)), new FaultTrial(1), workloadsMin: 2);
 
     [TestMethod]
     public void RandomWorkloadsSurviveFailingCalls()
@@ -30,7 +30,7 @@ public sealed class FaultTests
         int seed = HammerSeed.Get();
         Expect(
             Enumerable.Range(0, int.MaxValue).Select(i => CrashWorkloads.Random(unchecked(seed + i))),
-            new FaultBench(seed) { CallsMax = CallsSample },
+            new FaultTrial(seed) { CallsMax = CallsSample },
             workloadsMin: 1,
             HammerSeed.Seconds(15));
     }
@@ -57,13 +57,13 @@ public sealed class FaultTests
     [TestMethod]
     public void ADeviceThatHidesFailuresIsNoticed()
     {
-        var bench = new FaultBench(1) { Above = device => new SilentDevice(device) };
+        var bench = new FaultTrial(1) { Above = device => new SilentDevice(device) };
         bench.Run(CrashWorkloads.Single().First(w => w.Name == "overwrite block"));
         Assert.HasCount(1, bench.Failures, "the bench did not notice");
         Console.WriteLine(bench.Failures[0]);
     }
 
-    private static void Expect(IEnumerable<CrashWorkload> workloads, FaultBench bench, int workloadsMin, double seconds = 600)
+    private static void Expect(IEnumerable<CrashWorkload> workloads, FaultTrial bench, int workloadsMin, double seconds = 600)
     {
         using var stop = new CancellationTokenSource(TimeSpan.FromSeconds(seconds));
         bench.Run(workloads, stop.Token);

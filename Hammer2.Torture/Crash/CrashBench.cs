@@ -1,118 +1,76 @@
-// The crash bench: workloads are recorded and every state that a power cut may leave is judged. Workloads run in parallel;
-// of a long record a sample of the states, drawn with the seed, is judged. A failure names workload, cut and seed.
+// Power cuts for as long as one likes: every operation alone with every state, the longer workloads, then every pair in an
+// order drawn with the seed, with random walks between them. A round judges a sample of the states of each pair; the next
+// rounds draw larger samples, so that a run that is long enough judges every state of every pair.
+// Invariant: a workload that is asked for by name is judged completely.
 
 using System.Globalization;
-using Hammer2.Engine.Devices;
-using Hammer2.Torture.Devices;
 
 namespace Hammer2.Torture.Crash;
 
-/// <summary>Runs workloads and judges their crash states.</summary>
-internal sealed class CrashBench(int seed)
+/// <summary>The bench of power cuts.</summary>
+internal sealed class CrashBench : IBench
 {
-    private readonly object _gate = new();
-    private readonly List<string> _failures = [];
-    private long _states;
-    private int _workloads;
+    private const int FirstSample = 60;
+    private const int SampleGrowth = 4;
+    private const int PairsForOneWalk = 8;
+    private const int WriteEvery = 4;
 
-    /// <summary>States judged of one workload, at most.</summary>
-    internal int StatesMax { get; init; } = int.MaxValue;
+    public string Name => "crash";
 
-    /// <summary>One in so many states is also opened for writing.</summary>
-    internal int WriteEvery { get; init; } = 1;
+    public string Description => "power cuts after and between writes, lost and torn writes";
 
-    /// <summary>Failures after which nothing more is begun.</summary>
-    internal int FailuresMax { get; init; } = 1;
-
-    /// <summary>Between the engine and the recording device; for tests of the bench.</summary>
-    internal Func<IBlockDevice, IBlockDevice> Above { get; init; } = static device => device;
-
-    /// <summary>Between the engine and any device, of the run and of the judge; for tests of the bench.</summary>
-    internal Func<IBlockDevice, IBlockDevice> Lens { get; init; } = static device => device;
-
-    /// <summary>Over the record before it is cut; for tests of the bench.</summary>
-    internal Func<IReadOnlyList<DeviceEvent>, IEnumerable<DeviceEvent>> Edit { get; init; } = static events => events;
-
-    internal IReadOnlyList<string> Failures => _failures;
-
-    internal long States => Interlocked.Read(ref _states);
-
-    internal int Workloads => _workloads;
-
-    /// <summary>Runs the workloads until the time is up.</summary>
-    internal void Run(IEnumerable<CrashWorkload> workloads, CancellationToken stop = default)
+    public void Run(BenchContext context)
     {
-        var options = new ParallelOptions { MaxDegreeOfParallelism = Environment.ProcessorCount };
-        Parallel.ForEach(workloads, options, (workload, loop) =>
+        ArgumentNullException.ThrowIfNull(context);
+        CrashWorkload? only = context.Workload is { } name ? CrashWorkloads.Find(name) : null;
+        using CancellationTokenSource over = context.UntilOver();
+        long workloads = 0, states = 0;
+        int sample = FirstSample;
+        while (context.NextRound(out int seed))
         {
-            if (stop.IsCancellationRequested || Failures.Count >= FailuresMax)
+            foreach ((IEnumerable<CrashWorkload> part, int statesMax) in only is not null ? [([only], int.MaxValue)] : Parts(seed, sample, context.Rounds))
             {
-                loop.Stop();
-                return;
+                // One workload that was asked for is finished, whatever the time.
+                CrashTrial? trial = null;
+                trial = new CrashTrial(seed)
+                {
+                    StatesMax = statesMax,
+                    WriteEvery = only is null ? WriteEvery : 1,
+                    Judged = () => context.Tell(() => string.Create(CultureInfo.InvariantCulture, $"crash: {workloads + trial!.Workloads} workloads, {states + trial.States} states")),
+                };
+                trial.Run(part, only is null ? over.Token : CancellationToken.None);
+                (workloads, states) = (workloads + trial.Workloads, states + trial.States);
+                context.Summary = string.Create(CultureInfo.InvariantCulture, $"{workloads} workloads, {states} states, {context.Rounds} rounds");
+                if (trial.Failures.Count > 0)
+                    throw new BenchFailureException(string.Join("\n\n", trial.Failures));
             }
 
-            Run(workload, stop);
-        });
+            sample = (int)Math.Min(int.MaxValue, (long)sample * SampleGrowth);
+        }
     }
 
-    /// <summary>One workload.</summary>
-    internal void Run(CrashWorkload workload, CancellationToken stop = default)
+    private static IEnumerable<(IEnumerable<CrashWorkload> Workloads, int StatesMax)> Parts(int seed, int sample, int round)
     {
-        var record = new DeviceRecord();
-        MemoryBlockDevice[] before = workload.Prepare();
-        MemoryBlockDevice[] media = [.. before.Select(device => device.Clone())];
-        List<TreeSnapshot> history = [];
-        try
+        if (round == 1)
         {
-            var run = new CrashRun([.. media.Select((device, i) => Above(Lens(new RecordingDevice(device, record, i))))], workload.Setup, record);
-            history = run.History;
-            using (run)
-                workload.Run(run);
-            record.Mark(CrashRun.PromiseMark + (history.Count - 1).ToString(CultureInfo.InvariantCulture));
-        }
-        catch (Exception e) when (e is not OutOfMemoryException)
-        {
-            Fail(workload, $"while it ran, in step {history.Count}: {e}");
-            return;
+            yield return (CrashWorkloads.Single(), int.MaxValue);
+            yield return (CrashWorkloads.SingleOnSmallVolume(), int.MaxValue);
         }
 
-        Interlocked.Increment(ref _workloads);
-        Judge(workload, new CrashStates(before, Edited(record), seed), new CrashJudge(workload.Setup, history) { Lens = Lens }, stop);
+        yield return (CrashWorkloads.Long(), sample * SampleGrowth);
+        yield return (PairsAndWalks(seed), sample);
     }
 
-    private DeviceRecord Edited(DeviceRecord record)
+    private static IEnumerable<CrashWorkload> PairsAndWalks(int seed)
     {
-        var edited = new DeviceRecord();
-        foreach (DeviceEvent e in Edit(record.Events))
-            edited.Add(e);
-        return edited;
-    }
-
-    private void Judge(CrashWorkload workload, CrashStates states, CrashJudge judge, CancellationToken stop)
-    {
-        int total = states.All().Count();
-        int number = 0;
         var random = new Random(seed);
-        foreach (CrashState state in states.All())
+        CrashWorkload[] pairs = [.. CrashWorkloads.Pairs()];
+        random.Shuffle(pairs);
+        for (int i = 0; i < pairs.Length; i++)
         {
-            // The end, with everything promised, is always judged.
-            bool chosen = total <= StatesMax || random.Next(total) < StatesMax || state.Description == "cut at the end";
-            if (!chosen)
-                continue;
-            if (stop.IsCancellationRequested)
-                return;
-            string? problem = judge.Judge(state, number++ % WriteEvery == 0);
-            Interlocked.Increment(ref _states);
-            if (problem is null)
-                continue;
-            Fail(workload, problem);
-            return;
+            yield return pairs[i];
+            if (i % PairsForOneWalk == 0)
+                yield return CrashWorkloads.Random(unchecked(seed + i));
         }
-    }
-
-    private void Fail(CrashWorkload workload, string problem)
-    {
-        lock (_gate)
-            _failures.Add(string.Create(CultureInfo.InvariantCulture, $"Workload \"{workload}\", seed {seed}: {problem}"));
     }
 }

@@ -11,6 +11,29 @@ namespace Hammer2.Torture.Crash;
 /// <summary>Lists of workloads.</summary>
 internal static class CrashWorkloads
 {
+    private const string RandomName = "random ";
+
+    private static readonly CrashSetup s_oneHeader = new("one header", 64L << 20);
+    private static readonly CrashSetup s_smallBudget = new("small budget", CrashSetup.SeveralHeaders) { DirtyBytesMax = 1 << 20, CacheBytesMax = 1 << 20 };
+    private static readonly CrashSetup s_twoLabels = new("two labels", CrashSetup.SeveralHeaders) { Labels = ["DATA", "ROOT"] };
+    private static readonly CrashSetup s_tiny = new("32 MiB", 32L << 20);
+
+    // Made once: prepared media are kept for each setup.
+    private static readonly CrashSetup[] s_setups =
+    [
+        CrashSetup.Plain,
+        .. ((CompressionMethod[])[CompressionMethod.None, CompressionMethod.AutoZero, CompressionMethod.Zlib])
+            .Select(static method => new CrashSetup($"compression {method}", CrashSetup.SeveralHeaders) { Compression = method }),
+        .. ((CheckMethod[])[CheckMethod.None, CheckMethod.Disabled, CheckMethod.Iscsi32, CheckMethod.Sha192])
+            .Select(static method => new CrashSetup($"check {method}", CrashSetup.SeveralHeaders) { Check = method }),
+        new("version 1", CrashSetup.SeveralHeaders) { Version = 1 },
+        new("three volumes", CrashSetup.SeveralHeaders, 1L << 30, 64L << 20),
+        s_smallBudget,
+        new("no dedup", CrashSetup.SeveralHeaders) { LiveDedup = false },
+        new("four headers", 9L << 30),
+        s_oneHeader,
+    ];
+
     /// <summary>Every operation alone: on a committed tree, and on one that the same commit writes.</summary>
     internal static IEnumerable<CrashWorkload> Single()
     {
@@ -31,6 +54,20 @@ internal static class CrashWorkloads
         }
     }
 
+    /// <summary>The same on a volume with room for one header copy.</summary>
+    internal static IEnumerable<CrashWorkload> SingleOnSmallVolume() => Single().Select(static workload => workload with { Setup = s_oneHeader });
+
+    /// <summary>The workload that a failure calls so.</summary>
+    /// <exception cref="UnknownWorkloadException">There is none.</exception>
+    internal static CrashWorkload Find(string name)
+    {
+        if (name.StartsWith(RandomName, StringComparison.Ordinal) && int.TryParse(name.AsSpan(RandomName.Length).ToString().Split(' ')[0], CultureInfo.InvariantCulture, out int seed))
+            return Random(seed);
+        IEnumerable<CrashWorkload> all = Single().Concat(SingleOnSmallVolume()).Concat(Long()).Concat(Pairs());
+        return all.FirstOrDefault(workload => workload.ToString() == name) ?? all.FirstOrDefault(workload => workload.Name == name)
+            ?? throw new UnknownWorkloadException($"There is no workload \"{name}\"; names are such as \"overwrite block (plain)\", \"cut; sync; append (plain)\" or \"random 4711\".");
+    }
+
     /// <summary>Every pair, in four variants.</summary>
     internal static IEnumerable<CrashWorkload> Pairs()
     {
@@ -49,10 +86,9 @@ internal static class CrashWorkloads
     /// <summary>What needs more steps or another volume.</summary>
     internal static IEnumerable<CrashWorkload> Long()
     {
-        foreach (CrashSetup setup in Setups())
+        foreach (CrashSetup setup in s_setups)
             yield return new CrashWorkload("a working day", setup, Day);
-        var small = new CrashSetup("small budget", CrashSetup.SeveralHeaders) { DirtyBytesMax = 1 << 20, CacheBytesMax = 1 << 20 };
-        yield return new CrashWorkload("large files", small, LargeFiles);
+        yield return new CrashWorkload("large files", s_smallBudget, LargeFiles);
         yield return new CrashWorkload("large files", CrashSetup.Plain, LargeFiles);
         yield return new CrashWorkload("rewriting one block", CrashSetup.Plain, Rewriting);
         yield return new CrashWorkload("many files", CrashSetup.Plain, ManyFiles);
@@ -61,8 +97,8 @@ internal static class CrashWorkloads
         yield return new CrashWorkload("sync of one file in the middle", CrashSetup.Plain, SyncInTheMiddle);
         yield return new CrashWorkload("a commit without changes", CrashSetup.Plain, Idle);
         yield return new CrashWorkload("many commits", CrashSetup.Plain, ManyCommits);
-        yield return new CrashWorkload("two filesystems", new CrashSetup("two labels", CrashSetup.SeveralHeaders) { Labels = ["DATA", "ROOT"] }, TwoFilesystems);
-        yield return new CrashWorkload("nearly full", new CrashSetup("32 MiB", 32L << 20), NearlyFull);
+        yield return new CrashWorkload("two filesystems", s_twoLabels, TwoFilesystems);
+        yield return new CrashWorkload("nearly full", s_tiny, NearlyFull);
         yield return new CrashWorkload("closing without a sync", CrashSetup.Plain, run => CrashOps.All[9].Run(run)) { Prior = CrashOps.Prior };
     }
 
@@ -70,8 +106,7 @@ internal static class CrashWorkloads
     internal static CrashWorkload Random(int seed)
     {
         var random = new Random(seed);
-        CrashSetup[] setups = [.. Setups()];
-        CrashSetup setup = setups[random.Next(setups.Length)];
+        CrashSetup setup = s_setups[random.Next(s_setups.Length)];
         bool committed = random.Next(2) == 0;
         var steps = new List<Action<CrashRun>>();
         int count = random.Next(3, 25);
@@ -82,7 +117,7 @@ internal static class CrashWorkloads
                 steps.Add(static run => run.Sync());
         }
 
-        return new CrashWorkload(string.Create(CultureInfo.InvariantCulture, $"random {seed}"), setup, run =>
+        return new CrashWorkload(string.Create(CultureInfo.InvariantCulture, $"{RandomName}{seed}"), setup, run =>
         {
             if (!committed)
                 CrashOps.Prior(run);
@@ -91,21 +126,6 @@ internal static class CrashWorkloads
                 step(run);
         })
         { Prior = committed ? CrashOps.Prior : null };
-    }
-
-    private static IEnumerable<CrashSetup> Setups()
-    {
-        yield return CrashSetup.Plain;
-        foreach (CompressionMethod method in (CompressionMethod[])[CompressionMethod.None, CompressionMethod.AutoZero, CompressionMethod.Zlib])
-            yield return new CrashSetup($"compression {method}", CrashSetup.SeveralHeaders) { Compression = method };
-        foreach (CheckMethod method in (CheckMethod[])[CheckMethod.None, CheckMethod.Disabled, CheckMethod.Iscsi32, CheckMethod.Sha192])
-            yield return new CrashSetup($"check {method}", CrashSetup.SeveralHeaders) { Check = method };
-        yield return new CrashSetup("version 1", CrashSetup.SeveralHeaders) { Version = 1 };
-        yield return new CrashSetup("three volumes", CrashSetup.SeveralHeaders, 1L << 30, 64L << 20);
-        yield return new CrashSetup("small budget", CrashSetup.SeveralHeaders) { DirtyBytesMax = 1 << 20, CacheBytesMax = 1 << 20 };
-        yield return new CrashSetup("no dedup", CrashSetup.SeveralHeaders) { LiveDedup = false };
-        yield return new CrashSetup("four headers", 9L << 30);
-        yield return new CrashSetup("one header", 64L << 20);
     }
 
     private static CrashWorkload Pair(CrashOp first, CrashOp second, bool committed, bool between)

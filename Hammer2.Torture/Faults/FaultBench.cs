@@ -1,132 +1,50 @@
-// The fault bench: a workload runs undisturbed once, then again and again, each time with another device call failing, until
-// a run passes. Each time: the caller was told; nothing that a sync promised is lost and nothing half done is there; what
-// was accepted stays readable in memory; a failed volume refuses changes; nothing hangs; and without faults the medium
-// is clean and can be written again.
+// Failing devices for as long as one likes: every call of every operation in every way, then a sample of the calls of longer
+// workloads and of random walks. Invariant: a workload that is asked for by name is run with every call.
 
 using System.Globalization;
-using Hammer2.Engine.Devices;
-using Hammer2.Engine.Primitives;
-using Hammer2.Engine.Volumes;
 using Hammer2.Torture.Crash;
-using Hammer2.Torture.Devices;
 
 namespace Hammer2.Torture.Faults;
 
-/// <summary>How calls fail.</summary>
-internal enum FaultMode
+/// <summary>The bench of failing calls.</summary>
+internal sealed class FaultBench : IBench
 {
-    /// <summary>One call.</summary>
-    Once,
+    private const int LongSample = 6;
+    private const int WalksPerRound = 200;
 
-    /// <summary>All calls of the kind from one on.</summary>
-    ForEver,
+    public string Name => "faults";
 
-    /// <summary>One write, of which the first sector arrives.</summary>
-    Torn,
+    public string Description => "the Nth call to the device fails, for every N";
 
-    /// <summary>One write, of which only the success is lost.</summary>
-    Arrived,
-
-    /// <summary>All calls of all kinds from one on.</summary>
-    Gone,
-}
-
-/// <summary>Runs workloads on failing devices.</summary>
-internal sealed class FaultBench(int seed)
-{
-    private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(60);
-    private readonly object _gate = new();
-    private readonly List<string> _failures = [];
-    private long _runs;
-    private int _workloads;
-
-    /// <summary>Failing calls tried of one kind in one workload, at most; sampled with the seed beyond.</summary>
-    internal int CallsMax { get; init; } = int.MaxValue;
-
-    /// <summary>Between the engine and the failing device; for tests of the bench.</summary>
-    internal Func<IBlockDevice, IBlockDevice> Above { get; init; } = static device => device;
-
-    internal int FailuresMax { get; init; } = 1;
-
-    internal IReadOnlyList<string> Failures => _failures;
-
-    internal long Runs => Interlocked.Read(ref _runs);
-
-    internal int Workloads => _workloads;
-
-    /// <summary>Runs the workloads until the time is up.</summary>
-    internal void Run(IEnumerable<CrashWorkload> workloads, CancellationToken stop = default)
+    public void Run(BenchContext context)
     {
-        var options = new ParallelOptions { MaxDegreeOfParallelism = Environment.ProcessorCount };
-        Parallel.ForEach(workloads, options, (workload, loop) =>
+        ArgumentNullException.ThrowIfNull(context);
+        CrashWorkload? only = context.Workload is { } name ? CrashWorkloads.Find(name) : null;
+        using CancellationTokenSource over = context.UntilOver();
+        long workloads = 0, runs = 0;
+        while (context.NextRound(out int seed))
         {
-            if (stop.IsCancellationRequested || Failures.Count >= FailuresMax)
-                loop.Stop();
-            else
-                Run(workload, stop);
-        });
-    }
-
-    /// <summary>One workload.</summary>
-    internal void Run(CrashWorkload workload, CancellationToken stop = default)
-    {
-        MemoryBlockDevice[] before = workload.Prepare();
-        var calm = new FaultRun(workload, before, null) { Above = Above };
-        string? problem = calm.Run();
-        if (problem is not null)
-        {
-            Fail($"{workload}, undisturbed: {problem}");
-            return;
-        }
-
-        foreach (FaultMode mode in Enum.GetValues<FaultMode>())
-        {
-            foreach (DeviceCall call in Enum.GetValues<DeviceCall>())
+            foreach ((IEnumerable<CrashWorkload> part, int callsMax) in only is not null ? [([only], int.MaxValue)] : Parts(seed, context.Rounds))
             {
-                bool applies = mode switch
+                FaultTrial? trial = null;
+                trial = new FaultTrial(seed)
                 {
-                    FaultMode.Torn or FaultMode.Arrived => call == DeviceCall.Write,
-                    FaultMode.Gone => call == DeviceCall.Read,
-                    _ => true,
+                    CallsMax = callsMax,
+                    Judged = () => context.Tell(() => string.Create(CultureInfo.InvariantCulture, $"faults: {workloads + trial!.Workloads} workloads, {runs + trial.Runs} runs")),
                 };
-                for (int volume = 0; applies && volume < before.Length; volume++)
-                {
-                    if (!RunAll(workload, before, calm, mode, call, volume, stop))
-                        return;
-                }
+                trial.Run(part, only is null ? over.Token : CancellationToken.None);
+                (workloads, runs) = (workloads + trial.Workloads, runs + trial.Runs);
+                context.Summary = string.Create(CultureInfo.InvariantCulture, $"{workloads} workloads, {runs} runs, {context.Rounds} rounds");
+                if (trial.Failures.Count > 0)
+                    throw new BenchFailureException(string.Join("\n\n", trial.Failures));
             }
         }
-
-        Interlocked.Increment(ref _workloads);
     }
 
-    private bool RunAll(
-        CrashWorkload workload, MemoryBlockDevice[] before, FaultRun calm, FaultMode mode, DeviceCall call, int volume, CancellationToken stop)
+    private static IEnumerable<(IEnumerable<CrashWorkload> Workloads, int CallsMax)> Parts(int seed, int round)
     {
-        long calls = mode == FaultMode.Gone ? calm.Calls(volume) : calm.Calls(volume, call);
-        var random = new Random(seed);
-        for (long nth = 1; nth <= calls + 1; nth++)
-        {
-            if (calls > CallsMax && random.NextInt64(calls) >= CallsMax)
-                continue;
-            if (stop.IsCancellationRequested)
-                return false;
-            var run = new FaultRun(workload, before, calm) { Above = Above, Mode = mode, Call = call, Volume = volume, Nth = nth };
-            Task<string?> task = Task.Factory.StartNew(run.Run, CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
-            string? problem = task.Wait(s_patience, CancellationToken.None) ? task.Result : $"nothing happened for {s_patience}; it was {run.Stage}";
-            Interlocked.Increment(ref _runs);
-            if (problem is null)
-                continue;
-            Fail(string.Create(CultureInfo.InvariantCulture, $"{workload}, volume {volume}, {call} {nth} of {calls} failing {mode}, while {run.Stage}: {problem}"));
-            return false;
-        }
-
-        return true;
-    }
-
-    private void Fail(string problem)
-    {
-        lock (_gate)
-            _failures.Add(problem);
+        if (round == 1)
+            yield return (CrashWorkloads.Single(), int.MaxValue);
+        yield return (Enumerable.Range(0, WalksPerRound).Select(i => CrashWorkloads.Random(unchecked(seed + i))), LongSample);
     }
 }

@@ -32,6 +32,7 @@ internal sealed class ModelBench(Func<int, ITarget>? makeTarget = null) : IBench
             Profile profile = ProfileOf(seed, context.Profile);
             if (RunOne(seed, profile, out List<Op> ops) is { } message)
                 throw Failure(seed, profile, ops, message);
+            context.Tell(() => $"model: {context.Rounds} rounds");
         }
     }
 
@@ -88,7 +89,7 @@ internal sealed class ModelBench(Func<int, ITarget>? makeTarget = null) : IBench
         Shrunk = shrinker.Shrink(ops);
         var text = new StringBuilder();
         text.Append(CultureInfo.InvariantCulture, $"seed {seed}, profile {profile.Name}: {message}\n");
-        text.Append(CultureInfo.InvariantCulture, $"again: hammer2-torture --bench model --seed {seed} --profile {profile.Name} --time 1s\n");
+        text.Append(CultureInfo.InvariantCulture, $"again: hammer2-torture model --seed {seed} --profile {profile.Name} --time 1s\n");
         text.Append(shrinker.Message.Length == 0
             ? $"the {ops.Count} steps do not fail when they are replayed: timing matters\n"
             : $"shrunk from {ops.Count} to {Shrunk.Count} steps, which end with: {shrinker.Message}\n");

@@ -33,8 +33,9 @@ internal sealed class SharedBench(Func<int, ITarget>? makeTarget = null) : IBenc
             using var round = new SharedRound(seed, 2 + seed % (ThreadsMax - 1), Steps);
             ITarget target = _makeTarget(seed);
             if (round.Run(target, s_hangLimit) is { } message)
-                throw new BenchFailureException(string.Create(CultureInfo.InvariantCulture, $"seed {seed}, {round.Threads} threads: {message}"));
+                throw new BenchFailureException(string.Create(CultureInfo.InvariantCulture, $"seed {seed}, {round.Threads} threads: {message}\nagain: hammer2-torture shared --seed {seed} --time 60s"));
             target.Dispose();
+            context.Tell(() => $"shared: {context.Rounds} rounds");
         }
     }
 }
@@ -113,7 +114,7 @@ internal sealed class SharedRound : IDisposable
 
     private void Work(ITarget target, ModelRun[] runs, int thread)
     {
-        var random = new Random(HashCode.Combine(_seed, thread));
+        var random = new Random(unchecked(_seed * 397 + thread));
         if (thread == Threads)
         {
             KeepSyncing(target);
