@@ -1,12 +1,12 @@
 // The checker on randomly damaged metadata with right check codes: it ends, soon, in a small stack and little memory, and
 // what it calls clean can be read without a failure. HAMMER2_SEED repeats a run, HAMMER2_FUZZ_SECONDS prolongs it.
 
-using Hammer2.Torture.Devices;
 using System.Diagnostics;
 using Hammer2.Engine.Checking;
 using Hammer2.Engine.Format;
 using Hammer2.Tests.Hostile;
 using Hammer2.Tests.Images;
+using Hammer2.Torture.Devices;
 
 namespace Hammer2.Tests.Checking;
 

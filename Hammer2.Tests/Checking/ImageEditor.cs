@@ -1,7 +1,6 @@
 // Damages a golden image at a chosen place and makes all check codes above it right again, so that only the checker's own
 // rules can notice. Works on an overlay: the shared image stays as it is. Uses the engine's format room only.
 
-using Hammer2.Torture.Devices;
 using System.Buffers.Binary;
 using System.Runtime.InteropServices;
 using Hammer2.Engine.Devices;
@@ -9,6 +8,7 @@ using Hammer2.Engine.Format;
 using Hammer2.Engine.Primitives;
 using Hammer2.Tests.Hostile;
 using Hammer2.Tests.Images;
+using Hammer2.Torture.Devices;
 
 namespace Hammer2.Tests.Checking;
 

@@ -1,11 +1,11 @@
 // The crash states themselves: a state has exactly what its description says, small records are enumerated whole,
 // flushed writes are never lost, and a writer that forgets a flush is found out.
 
-using Hammer2.Torture.Devices;
 using System.Buffers.Binary;
 using System.Diagnostics;
 using Hammer2.Engine.Devices;
 using Hammer2.Tests.Hostile;
+using Hammer2.Torture.Devices;
 
 namespace Hammer2.Tests.Devices;
 

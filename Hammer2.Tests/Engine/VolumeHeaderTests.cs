@@ -1,7 +1,6 @@
 // Which header copy is believed. Copies of a golden image are damaged, sealed anew, replaced by those of another
 // filesystem; the engine must take the newest one that is whole, at home, and inside its volume.
 
-using Hammer2.Torture.Devices;
 using System.Buffers.Binary;
 using Hammer2.Engine.Devices;
 using Hammer2.Engine.Format;
@@ -9,6 +8,7 @@ using Hammer2.Engine.Primitives;
 using Hammer2.Engine.Volumes;
 using Hammer2.Tests.Hostile;
 using Hammer2.Tests.Images;
+using Hammer2.Torture.Devices;
 
 namespace Hammer2.Tests.Engine;
 

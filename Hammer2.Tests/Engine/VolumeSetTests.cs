@@ -1,7 +1,6 @@
 // Filesystems of several volumes: the order of the devices does not matter, everything else about the set does.
 // The sets are golden images whose headers are changed and sealed anew on a copy.
 
-using Hammer2.Torture.Devices;
 using System.Buffers.Binary;
 using Hammer2.Engine.Devices;
 using Hammer2.Engine.Format;
@@ -9,6 +8,7 @@ using Hammer2.Engine.Primitives;
 using Hammer2.Engine.Volumes;
 using Hammer2.Tests.Hostile;
 using Hammer2.Tests.Images;
+using Hammer2.Torture.Devices;
 
 namespace Hammer2.Tests.Engine;
 

@@ -2,11 +2,11 @@
 // the rounds the check codes above are repaired, so that the damage is reached. Then everything is asked for. Nothing
 // but Hammer2Exception may come out, in bounded time, stack and memory. HAMMER2_SEED repeats, HAMMER2_FUZZ_SECONDS prolongs.
 
-using Hammer2.Torture.Devices;
 using System.Buffers.Binary;
 using System.Diagnostics;
 using Hammer2.Engine.Format;
 using Hammer2.Tests.Images;
+using Hammer2.Torture.Devices;
 
 namespace Hammer2.Tests.Hostile;
 
