@@ -11,6 +11,8 @@ namespace Hammer2.Engine.Transactions;
 
 internal sealed partial class Committer
 {
+    private const int LooksOfRemoval = 16;
+
     [ThreadStatic]
     private static SpaceLedger? t_ledger;
 
@@ -27,6 +29,9 @@ internal sealed partial class Committer
         operation = default;
         Budget.WaitForRoom();
         LookAtMedium();
+        // What is found may be taken by others at once: removing goes on looking, since it must always work.
+        int looks = level == ClaimLevel.Remove ? LooksOfRemoval : 1;
+        bool found = true;
         for (int attempt = 0; ; attempt++)
         {
             _gate.EnterReadLock();
@@ -57,8 +62,11 @@ internal sealed partial class Committer
 
             if (attempt == 0)
                 CommitForSpace();
-            else if (attempt > 1 || FindSpace is null || !FindSpace())
+            else if (!found || attempt > looks)
                 return Full();
+            else
+                // When nothing was found the claim is tried once more: another thread may have found it a moment before.
+                found = FindSpace?.Invoke() ?? false;
         }
     }
 
