@@ -1,3 +1,6 @@
+// Measuring managed allocations: the least of many runs counts, since the runtime itself allocates now and then.
+// The work must run on the calling thread.
+
 namespace Hammer2.Tests;
 
 /// <summary>Measures what a piece of work allocates on the managed heap of the calling thread.</summary>
