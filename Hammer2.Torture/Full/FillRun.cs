@@ -66,6 +66,7 @@ internal sealed class FillRun : IDisposable
         long early = _volume.Volume.FreeBytes;
         // Alone, so that no other thread's claim stands in the way: what is left is left for good.
         _workers[0].FillWithTinyFiles();
+        SpaceClaim claimed = _volume.Volume.Writer!.Freemap.Claimed;
         _volume.Volume.Sync();
         long full = _volume.Volume.FreeBytes;
         // Half of the rounds remove while the volume is full and nothing is committed yet.
@@ -77,7 +78,7 @@ internal sealed class FillRun : IDisposable
         Verify();
         string filled = string.Create(CultureInfo.InvariantCulture, $"{_workers.Sum(static w => w.Files)} files, {_workers.Sum(static w => w.Bytes) >> 10} KiB, {full >> 10} KiB free ({early >> 10} when the threads were done), {_workers.Sum(static w => w.Refusals)} refusals so far");
         if (full - _neverFreeBytes > _volume.ReserveBytes + GenerousBytesMax)
-            throw new MismatchException($"no space was left with {filled}; the reserve is {_volume.ReserveBytes >> 10} KiB");
+            throw new MismatchException($"no space was left with {filled}; the reserve is {_volume.ReserveBytes >> 10} KiB, promised were {claimed} before the sync");
         Together(worker => worker.Remove(all ? 1 : 0.3 + 0.6 * _random.NextDouble()));
         _volume.Reclaim();
         CheckSpace(_volume.Volume.FreeBytes, all);
