@@ -23,6 +23,8 @@ internal enum TreeShape
 /// <summary>A tree of blockrefs that can be changed.</summary>
 internal sealed partial class MutableTree
 {
+    // What a root array spans.
+    private const int WholeKeyBits = 64;
     private readonly TreeShape _shape;
     private readonly ReaderWriterLockSlim? _lock;
     private LoadedReferenceGuard? _guard;
@@ -240,6 +242,7 @@ internal sealed partial class MutableTree
     {
         TreeNode node = Root;
         byte methods = OwnerMethods;
+        int bits = WholeKeyBits;
         int depth = 0;
         while (true)
         {
@@ -248,14 +251,14 @@ internal sealed partial class MutableTree
             {
                 if (!node[index].IsNode)
                     throw new Hammer2Exception(Hammer2Error.Corrupt, $"Blockref {node[index]} overlaps the place of {entry}; run fsck.");
-                methods = node[index].Methods;
+                (methods, bits) = (node[index].Methods, node[index].KeyBits);
                 node = Dirty(reader, node, index, depth++, ledger);
                 continue;
             }
 
             if (node.IsFull)
             {
-                Split(node, entry.Key, methods, ledger);
+                Split(node, bits, entry.Key, methods, ledger);
                 continue;
             }
 
