@@ -35,7 +35,7 @@ internal sealed partial class Hammer2FileSystem
             return Errno.ENOTDIR;
         }
 
-        opened.Handle = _directories.Add(new DirectoryHandle(vnode, TakeBatch(plus: true)));
+        opened.Handle = _directories.Add(new DirectoryHandle(vnode));
         opened.Flags = FuseOpenFlags.KeepCache | FuseOpenFlags.CacheDirectory;
         return 0;
     }
@@ -46,7 +46,7 @@ internal sealed partial class Hammer2FileSystem
         if (_directories.Remove(handle) is not { } directory)
             return;
         directory.Vnode.Dispose();
-        GiveBack(directory.Batch);
+        LetGoBatch(directory);
     }
 
     /// <inheritdoc/>
@@ -75,15 +75,15 @@ internal sealed partial class Hammer2FileSystem
     private int List(DirectoryHandle directory, ulong position, bool plus, Span<byte> buffer, out int length)
     {
         length = 0;
-        if (!directory.HasBatch || directory.Position != position || directory.Batch.WithAttributes != plus
+        var batch = directory.Batch;
+        if (batch is null || !directory.HasBatch || directory.Position != position || batch.WithAttributes != plus
             || directory.Changes != Interlocked.Read(ref _changes))
-            Fetch(directory, position, plus);
+            batch = Fetch(directory, position, plus);
         if (position == 0)
-            directory.Damaged = directory.Batch.Damage.Count > 0;
+            directory.Damaged = batch.Damage.Count > 0;
 
         while (true)
         {
-            var batch = directory.Batch;
             for (; directory.Next < batch.Count; directory.Next++)
             {
                 ref readonly var record = ref batch[directory.Next];
@@ -97,31 +97,36 @@ internal sealed partial class Hammer2FileSystem
             }
 
             if (batch.EndOfDirectory)
-                return length == 0 && directory.Damaged ? Errno.EIO : 0;
-            Fetch(directory, batch.NextPosition, plus);
+            {
+                if (length > 0)
+                    return 0;
+                LetGoBatch(directory);
+                return directory.Damaged ? Errno.EIO : 0;
+            }
+
+            batch = Fetch(directory, batch.NextPosition, plus);
         }
     }
 
-    private void Fetch(DirectoryHandle directory, ulong position, bool plus)
+    private DirectoryBatch Fetch(DirectoryHandle directory, ulong position, bool plus)
     {
         directory.HasBatch = false;
         directory.Changes = Interlocked.Read(ref _changes);
-        if (directory.Batch.WithAttributes != plus)
-        {
-            GiveBack(directory.Batch);
-            directory.Batch = TakeBatch(plus);
-        }
-
-        directory.Vnode.ReadDirectory(position, directory.Batch);
+        if (directory.Batch?.WithAttributes != plus)
+            LetGoBatch(directory);
+        var batch = directory.Batch ??= TakeBatch(plus);
+        directory.Vnode.ReadDirectory(position, batch);
         directory.Next = 0;
         directory.Position = position;
         directory.HasBatch = true;
-        var damage = directory.Batch.Damage;
+        var damage = batch.Damage;
         for (var i = 0; i < damage.Count; i++)
         {
             directory.Damaged = true;
             _damage.Report($"listing directory inode {directory.Vnode.InodeNumber}", damage[i]);
         }
+
+        return batch;
     }
 
     private DirectoryBatch TakeBatch(bool plus) =>
@@ -129,8 +134,12 @@ internal sealed partial class Hammer2FileSystem
             ? batch
             : new DirectoryBatch { WithDots = true, WithAttributes = plus };
 
-    private void GiveBack(DirectoryBatch batch)
+    private void LetGoBatch(DirectoryHandle directory)
     {
+        if (directory.Batch is not { } batch)
+            return;
+        directory.Batch = null;
+        directory.HasBatch = false;
         var pool = batch.WithAttributes ? _plusBatches : _plainBatches;
         if (pool.Count < BatchesKept)
             pool.Add(batch);

@@ -50,6 +50,49 @@ public sealed class AllocationTests
         Measure("LOOKUP below", DispatcherTests.Request(FuseOpcode.Lookup, closed.GetProperty("inum").GetUInt64(), name), dispatcher, reply);
     }
 
+    [TestMethod]
+    public void Directories_that_are_merely_open_take_little_memory()
+    {
+        const int Open = 2000;
+        const long BytesEach = 4096;
+        var image = GoldenImages.Get("small-mixed");
+        using var volume = GoldenMountTests.OpenVolume(image);
+        using var pfs = volume.OpenPfs(image.Label);
+        using var fileSystem = new Hammer2FileSystem(pfs, default, TimeSpan.FromHours(1), NullLogger.Instance);
+        using var reply = new FuseReply(1 << 20);
+        var dispatcher = new FuseDispatcher(fileSystem, new FuseDispatcherOptions(), NullLogger.Instance);
+
+        var before = GC.GetTotalMemory(forceFullCollection: true);
+        for (var i = 0; i < Open; i++)
+        {
+            var handle = Handle(dispatcher.Dispatch(DispatcherTests.Request(FuseOpcode.OpenDirectory, 1, new byte[8]), reply));
+            // Every other one is listed to its end, and stays open after that.
+            for (var list = new FuseReadIn { Handle = handle, Size = 65536 }; i % 2 == 0;)
+            {
+                var listed = dispatcher.Dispatch(DispatcherTests.Request(FuseOpcode.ReadDirectory, 1, DispatcherTests.Bytes(list)), reply);
+                if (listed.Length == 16)
+                    break;
+                list.Offset = LastOffset(listed[16..]);
+            }
+        }
+
+        var kept = GC.GetTotalMemory(forceFullCollection: true) - before;
+        Assert.IsLessThan(Open * BytesEach, kept);
+    }
+
+    private static ulong LastOffset(ReadOnlySpan<byte> records)
+    {
+        ulong last = 0;
+        while (!records.IsEmpty)
+        {
+            var record = MemoryMarshal.Read<FuseDirent>(records);
+            last = record.Offset;
+            records = records[((Unsafe.SizeOf<FuseDirent>() + (int)record.NameLength + 7) & ~7)..];
+        }
+
+        return last;
+    }
+
     private static void Measure(string what, byte[] request, FuseDispatcher dispatcher, FuseReply reply)
     {
         for (var i = 0; i < Rounds; i++)
