@@ -22,14 +22,14 @@ internal sealed class MountedImage : IDisposable
     private readonly List<string> _log = [];
     private Process? _process;
 
-    public MountedImage(string target, string size)
+    private MountedImage(string target)
     {
         Target = target;
         _folder = Directory.CreateTempSubdirectory("hammer2-kernel-").FullName;
         ImagePath = Path.Combine(_folder, "test.img");
-        CliRun.Of("newfs", "--size", size, ImagePath).Expect(0);
     }
 
+    /// <summary>Where it is mounted.</summary>
     public string Target { get; }
 
     public string ImagePath { get; }
@@ -42,6 +42,14 @@ internal sealed class MountedImage : IDisposable
             lock (_log)
                 return string.Join('\n', _log);
         }
+    }
+
+    /// <summary>Formats an image, which is not mounted yet.</summary>
+    public static MountedImage Format(string target, string size)
+    {
+        var image = new MountedImage(target);
+        CliRun.Of("newfs", "--size", size, image.ImagePath).Expect(0);
+        return image;
     }
 
     /// <summary>Starts the process and waits until the image is mounted.</summary>
@@ -177,7 +185,7 @@ public abstract class ProgramTestBase : KernelTestBase
                 Assert.Inconclusive($"SKIPPED: {program} is not installed, so nothing was tested with it.");
         }
 
-        _image = new MountedImage(Target, size);
+        _image = MountedImage.Format(Target, size);
         return _image.Mount();
     }
 

@@ -13,32 +13,16 @@ public sealed class WholeTreeTests : ProgramTestBase
     public void Rsync_brings_a_tree_in_and_out()
     {
         MountFor("512M", "rsync");
-        using var outside = new TemporaryFolder();
-        const string Make = """
-            cd "$1" && mkdir from && cd from
-            for d in a b c d/e/f; do
-                mkdir -p $d; i=0
-                while [ $i -lt 250 ]; do echo "$d $i" > $d/$i; i=$((i + 1)); done
-                ln $d/1 $d/hard; ln -s 2 $d/soft; ln -s /nowhere $d/broken; mkfifo $d/fifo
-            done
-            head -c 3000000 /dev/urandom > big; truncate -s 50M sparse; printf x | dd of=sparse bs=1 seek=30000000 conv=notrunc status=none
-            chmod 4750 a/3; chown 12:34 a/4; touch -d 2001-02-03T04:05:06.789 b; : > 'name with space'; : > "$(printf 'byte\377')"
-            """;
-        const string Compare = """
-            test -z "$(rsync -aHS --delete --checksum --dry-run --itemize-changes "$1/" "$2/" | grep -v '^\.d\.\.t\.* \./$')"
-            """;
-        Tell(Make, outside.Path);
-        Tell("rsync -aHS --delete \"$1/\" \"$2/\"", outside["from"], Target);
-        Tell(Compare, outside["from"], Target);
-        Image.Unmount();
-        Image.Mount();
-        Tell(Compare, outside["from"], Target);
-        Tell("rsync -aHS --delete \"$1/\" \"$2/\"", Target, outside["back"]);
-        Tell(Compare, outside["from"], outside["back"]);
-        Tell("test $(du -k \"$1/sparse\" | cut -f1) -lt 1000", Target);
-        Tell("rm -rf \"$1/c\" \"$1/d\" && rm \"$1/a/1\" && rsync -aHS --delete \"$1/\" \"$2/\"", outside["from"], Target);
-        Tell(Compare, outside["from"], Target);
-        Image.Unmount();
+        // Names that are not UTF-8 are in it: only rm can take it away.
+        var outside = Directory.CreateTempSubdirectory("hammer2-rsync-").FullName;
+        try
+        {
+            InAndOut(outside, outside + "/from", outside + "/back");
+        }
+        finally
+        {
+            _ = Run("rm", "-rf", outside);
+        }
     }
 
     [TestMethod]
@@ -92,10 +76,11 @@ public sealed class WholeTreeTests : ProgramTestBase
             Assert.Inconclusive("SKIPPED: no bind mounts here, so no image could be write-protected against root.");
         try
         {
-            var (code, text) = MountedImage.Command("mount", "--background", view["test.img"], Target);
+            var (code, text) = MountedImage.Command("mount", "--background", "--read-write", view["test.img"], Target);
             Assert.AreEqual(3, code, text);
-            (code, text) = MountedImage.Command("mount", "--background", "--read-only", view["test.img"], Target);
+            (code, text) = MountedImage.Command("mount", "--background", view["test.img"], Target);
             Assert.AreEqual(0, code, text);
+            Assert.Contains("write-protected", text);
             Script("test $(cat file) = content && ! echo more > file && ! rm file && ! mkdir d");
             Assert.AreEqual(0, MountedImage.Command("umount", Target).Code);
             Assert.IsTrue(Eventually(() => Run("umount", view.Path).Status == 0), "the image stays in use");
@@ -116,6 +101,35 @@ public sealed class WholeTreeTests : ProgramTestBase
         Image.Signal(signal);
         Image.Mount();
         Script("md5sum -c --quiet sum && test $(ls d | wc -l) = 200 && test $(cat d/199) = 199");
+        Image.Unmount();
+    }
+
+    private void InAndOut(string outside, string from, string back)
+    {
+        const string Make = """
+            cd "$1" && mkdir from && cd from
+            for d in a b c d/e/f; do
+                mkdir -p $d; i=0
+                while [ $i -lt 250 ]; do echo "$d $i" > $d/$i; i=$((i + 1)); done
+                ln $d/1 $d/hard; ln -s 2 $d/soft; ln -s /nowhere $d/broken; mkfifo $d/fifo
+            done
+            head -c 3000000 /dev/urandom > big; truncate -s 50M sparse; printf x | dd of=sparse bs=1 seek=30000000 conv=notrunc status=none
+            chmod 4750 a/3; chown 12:34 a/4; touch -d 2001-02-03T04:05:06.789 b; : > 'name with space'; : > "$(printf 'byte\377')"
+            """;
+        const string Compare = """
+            test -z "$(rsync -aHS --delete --checksum --dry-run --itemize-changes "$1/" "$2/" | grep -v '^\.d\.\.t\.* \./$')"
+            """;
+        Tell(Make, outside);
+        Tell("rsync -aHS --delete \"$1/\" \"$2/\"", from, Target);
+        Tell(Compare, from, Target);
+        Image.Unmount();
+        Image.Mount();
+        Tell(Compare, from, Target);
+        Tell("rsync -aHS --delete \"$1/\" \"$2/\"", Target, back);
+        Tell(Compare, from, back);
+        Tell("test $(du -k \"$1/sparse\" | cut -f1) -lt 1000", Target);
+        Tell("rm -rf \"$1/c\" \"$1/d\" && rm \"$1/a/1\" && rsync -aHS --delete \"$1/\" \"$2/\"", from, Target);
+        Tell(Compare, from, Target);
         Image.Unmount();
     }
 
