@@ -1,6 +1,6 @@
-// `hammer2 fsck`: the strict check of a whole volume, read-only. Invariants: code 0 means that there are no errors, whatever
-// warnings there are; it works on volumes that cannot be mounted, as far as there is a header.
-// May call Listing, Output and the engine's checking and devices.
+// `hammer2 fsck`: the strict check of a whole volume, and the repair of what has one right answer. Invariants: nothing is written
+// without --repair; code 0 means that there are no errors (any more), whatever warnings there are; it works on volumes that
+// cannot be mounted, as far as there is a header. May call Listing, Output and the engine's checking and devices.
 
 using System.CommandLine;
 using System.Globalization;
@@ -15,7 +15,7 @@ using Hammer2.Engine.Volumes;
 namespace Hammer2.Cli.Verbs;
 
 /// <summary>Checks volumes.</summary>
-internal static class FsckVerb
+internal static partial class FsckVerb
 {
     public static VerbCommand Create()
     {
@@ -34,37 +34,54 @@ internal static class FsckVerb
                 return null;
             },
         };
+        var repair = new Option<bool>("--repair") { Description = "Repair what has one right answer, in a new commit; the rest is left and reported." };
+        var dryRun = new Option<bool>("--dry-run") { Description = "With --repair: only say what would be repaired." };
         return new VerbCommand(
             "fsck",
-            "Check all structures of a volume against each other: headers, blockrefs, names, links, freemap.",
+            "Check all structures of a volume against each other: headers, blockrefs, names, links, freemap; repair what can be without guessing.",
             "hammer2 fsck disk.img",
+            "hammer2 fsck --repair --dry-run disk.img",
+            "hammer2 fsck --repair disk.img",
             "hammer2 fsck --no-data disk.img",
             "hammer2 fsck --header 0 --json vol0.img:vol1.img")
         {
-            image, noData, header,
-        }.Runs((context, parsed) => Check(
-            context, parsed.GetRequiredValue(image), new CheckOptions { Data = !parsed.GetValue(noData), HeaderCopy = parsed.GetValue(header) }));
+            image, noData, header, repair, dryRun,
+        }.Runs((context, parsed) =>
+        {
+            var options = new CheckOptions { Data = !parsed.GetValue(noData), HeaderCopy = parsed.GetValue(header) };
+            bool repairs = parsed.GetValue(repair), dry = parsed.GetValue(dryRun);
+            if (dry && !repairs)
+                throw CliException.Usage("--dry-run says what --repair would do: give both");
+            if (repairs && options.HeaderCopy is not null)
+                throw CliException.Usage("--repair repairs the newest state: leave --header out");
+            return WithDevices(context, parsed.GetRequiredValue(image), repairs && !dry, devices => repairs ? Repair(context, devices, options, dry) : Check(context, devices, options));
+        });
     }
 
-    private static VerbResult Check(VerbContext context, string imageName, CheckOptions options)
+    private static VerbResult Check(VerbContext context, List<IBlockDevice> devices, CheckOptions options)
+    {
+        CheckReport report = ProgressDisplay.Run(
+            context.Terminal,
+            "checking",
+            () => BytesInUse(devices),
+            advance => Run(devices, options, new Difference(advance), context.Stop));
+        return new VerbResult(FsckShape.Of(report))
+        {
+            ItemsName = "findings",
+            Items = report.Findings.Select(CheckFindingShape.Of),
+            Tail = () => new FsckVerdictShape(report),
+            ExitCodeOfVerb = () => CodeOf(report),
+        };
+    }
+
+    private static VerbResult WithDevices(VerbContext context, string imageName, bool writable, Func<List<IBlockDevice>, VerbResult> run)
     {
         var devices = new List<IBlockDevice>();
         try
         {
             foreach (string path in OpenedImage.Spec(imageName).Paths)
-                devices.Add(Open(path, context.Partition));
-            CheckReport report = ProgressDisplay.Run(
-                context.Terminal,
-                "checking",
-                () => BytesInUse(devices),
-                advance => Run(devices, options, new Difference(advance), context.Stop));
-            return new VerbResult(FsckShape.Of(report))
-            {
-                ItemsName = "findings",
-                Items = report.Findings.Select(CheckFindingShape.Of),
-                Tail = () => new FsckVerdictShape(report),
-                ExitCodeOfVerb = () => CodeOf(report),
-            };
+                devices.Add(Open(path, context.Partition, writable));
+            return run(devices);
         }
         finally
         {
@@ -89,12 +106,12 @@ internal static class FsckVerb
         report.HeaderCopy < 0 ? ExitCode.CannotOpen : report.IsClean ? ExitCode.Success : ExitCode.Partial;
 
     // A device without the trace of a header is no volume; one whose headers are all damaged is one that is broken.
-    private static IBlockDevice Open(string path, int? partition)
+    private static IBlockDevice Open(string path, int? partition, bool writable)
     {
         IBlockDevice? device = null;
         try
         {
-            device = DeviceOpener.Open(path, partition);
+            device = DeviceOpener.Open(path, partition, writable);
             if (VolumeHeaderCopy.ReadAll(device).Any(c => c.Fault != HeaderFault.NoMagic))
                 return device;
             throw new CliException(ExitCode.CannotOpen, $"{path} holds no HAMMER2 volume: no header magic was found");
@@ -143,7 +160,7 @@ internal static class FsckVerb
 }
 
 /// <summary>What was checked.</summary>
-internal sealed record FsckShape(
+internal record FsckShape(
     int? HeaderCopy, string? MirrorTid, int PfsCount, long Inodes, long DirectoryEntries, long Indirects, long DataBlocks, int FreemapLeaves, long Bytes)
     : ITextShape
 {
@@ -158,7 +175,7 @@ internal sealed record FsckShape(
         report.Totals.FreemapLeaves,
         report.Totals.Bytes);
 
-    public void WriteText(TextOutput output)
+    public virtual void WriteText(TextOutput output)
     {
         if (HeaderCopy is null)
             return;
@@ -186,11 +203,15 @@ internal sealed record CheckFindingShape(
 
     public void WriteText(TextOutput output)
     {
-        string pfs = Pfs is null ? "" : MediaText.Show(Pfs) + ":";
-        string where = pfs + (Path is not null ? MediaText.Show(Path) : Inum is not null ? $"inode {Inum}" : "");
-        output.Line(
-            $"{Severity}: {Code}: {where}{(where.Length > 0 ? " " : "")}{Message} {Advice}"
-            + (Blockref is null ? "" : $" [{Blockref}]"));
+        output.Line($"{Severity}: {Code}: {Where(Pfs, Path, Inum)}{Message} {Advice}" + (Blockref is null ? "" : $" [{Blockref}]"));
+    }
+
+    /// <summary>The place, and a space when there is one.</summary>
+    public static string Where(string? label, string? path, ulong? inode)
+    {
+        string pfs = label is null ? "" : MediaText.Show(label) + ":";
+        string where = pfs + (path is not null ? MediaText.Show(path) : inode is not null ? $"inode {inode}" : "");
+        return where.Length > 0 ? where + " " : "";
     }
 
     public static string SeverityOf(CheckSeverity severity) => severity switch

@@ -38,9 +38,9 @@ internal enum TreeKind
 internal sealed class BlockRefRules(FindingList findings, VolumeSet volumes, VolumeHeader header)
 {
     private const byte KnownFlags = BlockRef.FlagPfsRoot | BlockRef.FlagEmergency;
-    private const int DirentPadOffset = 0x3B;
-    private const int EmbedOffset = 0x30;
-    private const int EmbedBytes = 16;
+    internal const int DirentPadOffset = 0x3B;
+    internal const int EmbedOffset = 0x30;
+    internal const int EmbedBytes = 16;
     private const int FreemapHintBytes = 16;
 
     internal static bool IsZero(in BlockRef bref) => Bytes(bref).IndexOfAnyExcept((byte)0) < 0;
@@ -122,6 +122,17 @@ internal sealed class BlockRefRules(FindingList findings, VolumeSet volumes, Vol
             findings.Add(CheckCodes.RefUnused, place, bref, $"Unused bytes of the blockref are not zero ({what}).");
     }
 
+    /// <summary>Bytes of the check area that mean something.</summary>
+    internal static int CheckBytesUsed(in BlockRef bref) => bref.CheckMethod switch
+    {
+        CheckMethod.Iscsi32 => sizeof(uint),
+        CheckMethod.XxHash64 => sizeof(ulong),
+        CheckMethod.Sha192 => Checks.CodeBytesMax,
+        CheckMethod.Freemap when bref.Type is BlockRefType.FreemapLeaf or BlockRefType.FreemapNode => FreemapHintBytes,
+        CheckMethod.Freemap => sizeof(uint),
+        _ => Format.CheckArea.Bytes,
+    };
+
     private static string? UnusedOf(in BlockRef bref)
     {
         if (bref.UpdateTid != 0)
@@ -140,16 +151,7 @@ internal sealed class BlockRefRules(FindingList findings, VolumeSet volumes, Vol
 
         // Without a method the check area holds whatever was there.
         ReadOnlySpan<byte> check = BlockRef.CheckBytes(bref);
-        int used = bref.CheckMethod switch
-        {
-            CheckMethod.Iscsi32 => sizeof(uint),
-            CheckMethod.XxHash64 => sizeof(ulong),
-            CheckMethod.Sha192 => Checks.CodeBytesMax,
-            CheckMethod.Freemap when bref.Type is BlockRefType.FreemapLeaf or BlockRefType.FreemapNode => FreemapHintBytes,
-            CheckMethod.Freemap => sizeof(uint),
-            _ => check.Length,
-        };
-        return check[used..].IndexOfAnyExcept((byte)0) < 0 ? null : "check area";
+        return check[CheckBytesUsed(bref)..].IndexOfAnyExcept((byte)0) < 0 ? null : "check area";
     }
 
     private bool CheckAddress(in BlockRef bref, TreeKind kind, in Place place)

@@ -10,8 +10,18 @@ namespace Hammer2.Engine.Checking;
 /// <summary>Where a finding belongs: a PFS, an inode of it, and perhaps one entry of that directory.</summary>
 internal readonly record struct Place(PfsScan? Pfs, ulong Inode, ulong EntryKey = 0);
 
+/// <summary>Something that is given a path while the tables of its PFS are there.</summary>
+internal interface IPathWanted
+{
+    /// <summary>Where it belongs.</summary>
+    Place Place { get; }
+
+    /// <summary>The path; null when none was found.</summary>
+    string? Path { get; set; }
+}
+
 /// <summary>Findings of one check.</summary>
-internal sealed class FindingList(int perCodeMax)
+internal sealed class FindingList(int perCodeMax, RepairPlan? plan = null)
 {
     private readonly Lock _gate = new();
     private readonly long[] _counts = new long[CheckCodes.All.Count];
@@ -23,6 +33,7 @@ internal sealed class FindingList(int perCodeMax)
     /// <summary>Adds a finding about a reference.</summary>
     internal void Add(CheckCode code, in Place place, in BlockRef bref, [InterpolatedStringHandlerArgument("", nameof(code))] FindingText text)
     {
+        plan?.Note(code, place, bref);
         if (text.Wanted)
             Keep(new Kept(code, place, bref.Physical.Offset, bref.Type == BlockRefType.Empty ? null : bref.ToString(), text.ToStringAndClear()));
     }
@@ -30,6 +41,7 @@ internal sealed class FindingList(int perCodeMax)
     /// <summary>Adds a finding about an address, or about nothing on the medium (0).</summary>
     internal void Add(CheckCode code, in Place place, ulong offset, [InterpolatedStringHandlerArgument("", nameof(code))] FindingText text)
     {
+        plan?.Note(code, place, offset);
         if (text.Wanted)
             Keep(new Kept(code, place, offset, null, text.ToStringAndClear()));
     }
@@ -69,11 +81,11 @@ internal sealed class FindingList(int perCodeMax)
     }
 
     /// <summary>A finding that waits for its path.</summary>
-    internal sealed class Kept(CheckCode code, Place place, ulong offset, string? blockRef, string message)
+    internal sealed class Kept(CheckCode code, Place place, ulong offset, string? blockRef, string message) : IPathWanted
     {
         internal CheckCode Code { get; } = code;
 
-        internal Place Place { get; } = place;
+        public Place Place { get; } = place;
 
         internal ulong Offset { get; } = offset;
 
@@ -81,7 +93,7 @@ internal sealed class FindingList(int perCodeMax)
 
         internal string Message { get; } = message;
 
-        internal string? Path { get; set; }
+        public string? Path { get; set; }
     }
 }
 

@@ -33,14 +33,14 @@ internal sealed class FindingNames : IDisposable
     }
 
     /// <summary>Fills in the paths of this PFS's findings.</summary>
-    internal static void Fill(VolumeSet volumes, PfsScan pfs, PfsTables tables, List<FindingList.Kept> findings)
+    internal static void Fill(VolumeSet volumes, PfsScan pfs, PfsTables tables, IReadOnlyList<IPathWanted> findings)
     {
         if (findings.Count == 0)
             return;
         try
         {
             using var names = new FindingNames(volumes, pfs, tables);
-            foreach (FindingList.Kept finding in findings)
+            foreach (IPathWanted finding in findings)
                 finding.Path = names.PathOf(finding.Place);
         }
         catch (Hammer2Exception)

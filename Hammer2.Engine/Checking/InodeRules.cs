@@ -19,7 +19,7 @@ internal sealed class InodeRules(FindingList findings)
     private const ulong SymlinkBytesMax = FormatLimits.LogicalBlockBytes;
 
     // Byte ranges that hold nothing (format page 5.1).
-    private static readonly (int Offset, int Bytes)[] s_reserved =
+    internal static readonly (int Offset, int Bytes)[] Reserved =
         [(0x02, 1), (0x52, 2), (0x82, 1), (0x84, 1), (0xB8, 8), (0xC8, 8), (0xD8, 8), (0xE0, 8), (0xE8, 24)];
 
     /// <summary>Any inode; false: its blockset must not be followed.</summary>
@@ -39,7 +39,7 @@ internal sealed class InodeRules(FindingList findings)
             findings.Add(CheckCodes.InodeMode, place, bref, $"Mode 0x{data.Mode:x} has more than permission bits.");
         if ((data.CompressionSetting & 0x0F) > (int)CompressionMethod.Zlib || data.CheckSetting > (int)CheckMethod.Freemap)
             findings.Add(CheckCodes.InodeMethods, place, bref, $"Compression setting 0x{data.CompressionSetting:x2} or check setting 0x{data.CheckSetting:x2} is unknown.");
-        foreach ((int offset, int bytes) in s_reserved)
+        foreach ((int offset, int bytes) in Reserved)
         {
             if (block.Slice(offset, bytes).IndexOfAnyExcept((byte)0) >= 0)
                 findings.Add(CheckCodes.InodeReserved, place, bref, $"Reserved bytes of the inode from 0x{offset:x} on are not zero.");

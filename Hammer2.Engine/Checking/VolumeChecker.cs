@@ -19,11 +19,13 @@ public sealed class VolumeChecker
     private readonly CheckOptions _options;
     private readonly IProgress<CheckProgress>? _progress;
     private readonly CancellationToken _cancel;
+    private readonly RepairPlan? _plan;
 
-    private VolumeChecker(CheckOptions? options, IProgress<CheckProgress>? progress, CancellationToken cancel)
+    private VolumeChecker(CheckOptions? options, RepairPlan? plan, IProgress<CheckProgress>? progress, CancellationToken cancel)
     {
         _options = options ?? new CheckOptions();
-        _findings = new FindingList(_options.FindingsPerCodeMax);
+        _plan = plan;
+        _findings = new FindingList(_options.FindingsPerCodeMax, plan);
         _progress = progress;
         _cancel = cancel;
     }
@@ -46,8 +48,13 @@ public sealed class VolumeChecker
         IReadOnlyList<IBlockDevice> devices, CheckOptions? options = null, IProgress<CheckProgress>? progress = null, CancellationToken cancel = default)
     {
         ArgumentNullException.ThrowIfNull(devices);
-        return new VolumeChecker(options, progress, cancel).Run(devices);
+        return new VolumeChecker(options, null, progress, cancel).Run(devices);
     }
+
+    /// <summary>Checks, and makes a plan of what can be repaired.</summary>
+    internal static CheckReport Check(
+        IReadOnlyList<IBlockDevice> devices, CheckOptions? options, RepairPlan plan, IProgress<CheckProgress>? progress, CancellationToken cancel) =>
+        new VolumeChecker(options, plan, progress, cancel).Run(devices);
 
     private CheckReport Run(IReadOnlyList<IBlockDevice> devices)
     {
@@ -68,8 +75,8 @@ public sealed class VolumeChecker
         foreach (VolumeMember member in volumes.Members)
         {
             HeaderRules.CheckCopies(_findings, member.Device, member.Copies);
-            foreach (VolumeHeaderCopy copy in member.Copies.Where(c => c.Fault == HeaderFault.None))
-                HeaderRules.CheckFields(_findings, member, copy);
+            // Fields say something of the state that they belong to: other states are judged when they are asked for.
+            HeaderRules.CheckFields(_findings, member, member.Id == 0 ? chosen : VolumeHeaderCopy.Newest(member.Copies)!);
         }
 
         return Run(volumes, chosen);
@@ -100,6 +107,7 @@ public sealed class VolumeChecker
         CheckIdentities(walk.Pfs);
         foreach (PfsScan pfs in walk.Pfs)
             CheckPfs(walk, pfs);
+        _plan?.EnterFreemap(header);
         int leaves = new FreemapCheck(_findings, volumes, header, walk.Usage).Run(_cancel);
         CheckCounters totals = walk.Totals;
         return new CheckReport(
@@ -120,6 +128,10 @@ public sealed class VolumeChecker
         PfsTables tables = pfs.TakeTables();
         new NamespaceCheck(_findings, pfs, tables).Run();
         FindingNames.Fill(walk.Volumes, pfs, tables, _findings.Of(pfs));
+        if (_plan is null)
+            return;
+        new NamespacePlan(_plan, pfs, tables).Decide();
+        FindingNames.Fill(walk.Volumes, pfs, tables, _plan.WithPaths(pfs));
     }
 
     private void CheckIdentities(List<PfsScan> all)

@@ -73,6 +73,12 @@ internal sealed record BulkfreeOptions
     /// <summary>Blocksets that only memory knows and that are in use: files that are open and have no name any more.</summary>
     internal IReadOnlyList<BlockRef[]> OpenBlocksets { get; init; } = [];
 
+    /// <summary>
+    /// Super-roots of older header copies: what they lead to is taken for used as far as it can be read. Damage there
+    /// proves nothing, since blocks of old states may have been given out again.
+    /// </summary>
+    internal IReadOnlyList<BlockRef[]> OlderSuperRoots { get; init; } = [];
+
     /// <summary>Called between zones when many changed leaves are in memory; commits the volume.</summary>
     internal Action? Commit { get; init; }
 
@@ -129,7 +135,9 @@ internal sealed class Bulkfree : IDisposable
     /// Builds the whole freemap from what is in use, damaged leaves and nodes included. Only while nothing else allocates;
     /// when anything could not be read, blocks in use are marked and nothing is freed, and the report says so.
     /// </summary>
-    internal BulkfreeReport Rebuild(CancellationToken stop = default)
+    /// <param name="begin">Told whether every block can be read, before anything changes; false leaves the freemap as it is.</param>
+    /// <param name="stop">Stops before anything is merged, or between windows.</param>
+    internal BulkfreeReport Rebuild(Func<bool, bool>? begin = null, CancellationToken stop = default)
     {
         // A first look at all windows: only if every block can be read may any zone be replaced.
         UsageMap? whole = Walk(0, stop);
@@ -140,6 +148,8 @@ internal sealed class Bulkfree : IDisposable
         }
 
         bool sound = _counts.Damaged == 0;
+        if (begin is not null && !begin(sound))
+            return Report();
         MergeMode mode = sound ? MergeMode.Replace : MergeMode.MarkOnly;
         if (sound)
             _allocator.BeginRebuild();
@@ -182,6 +192,8 @@ internal sealed class Bulkfree : IDisposable
         scan.Run(_superRoot);
         foreach (BlockRef[] blockset in _options.OpenBlocksets)
             scan.RunUncommitted(blockset);
+        if (_options.OlderSuperRoots.Count > 0)
+            WalkOlder(scan);
         if (_counts.Damaged > 0 && _windows == 0)
         {
             _logger.LogWarning(
@@ -190,6 +202,16 @@ internal sealed class Bulkfree : IDisposable
         }
 
         return map;
+    }
+
+    private void WalkOlder(UsageScan scan)
+    {
+        long damaged = _counts.Damaged;
+        int failures = _counts.Failures.Count;
+        foreach (BlockRef[] superRoot in _options.OlderSuperRoots)
+            scan.Run(superRoot);
+        _counts.Damaged = damaged;
+        _counts.Failures.RemoveRange(failures, _counts.Failures.Count - failures);
     }
 
     private void Tell(long firstZone, UsageCounts counts) => _options.Progress?.Report(new BulkfreeProgress(

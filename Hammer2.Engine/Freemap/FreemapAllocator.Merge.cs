@@ -98,6 +98,40 @@ internal sealed partial class FreemapAllocator
     /// <summary>After a rebuild of all zones: free is what can be allocated at all without what is in use.</summary>
     internal void EndRebuild(long usedBlocks) => Interlocked.Exchange(ref _freeBytes, _geometry.AllocatableBytes - usedBlocks * BlockBytes);
 
+    /// <summary>For a repair: lets the next freeze write the leaf of a zone anew, with everything in it that readers do not depend on.</summary>
+    internal void Renew(long zone)
+    {
+        lock (_gate)
+        {
+            if (zone < 0 || zone >= _geometry.ZoneCount || _tree.FindLeaf(zone, out _) != LeafPresence.Present || LeafOf(zone) is not { } leaf)
+                return;
+            leaf.Tidy();
+            Note(leaf);
+        }
+    }
+
+    /// <summary>For a repair: counts the free blocks of all leaves that can be read.</summary>
+    internal void Recount()
+    {
+        lock (_gate)
+        {
+            // Leaves that were made since the last freeze are in memory only.
+            long used = _leaves.Values.Where(l => _tree.FindLeaf(l.Zone, out _) != LeafPresence.Present).Sum(UsedBytes);
+            for (long zone = _tree.NextLeaf(0); zone >= 0 && zone < _geometry.ZoneCount; zone = _tree.NextLeaf(zone + 1))
+            {
+                if (LeafOf(zone) is not { } leaf)
+                    return;
+                used += UsedBytes(leaf);
+                _tree.Trim(_nodesMax);
+            }
+
+            Interlocked.Exchange(ref _freeBytes, _geometry.AllocatableBytes - used);
+        }
+    }
+
+    private static long UsedBytes(FreemapLeaf leaf) =>
+        (long)(leaf.EndUsable - leaf.FirstUsable) * FreemapGeometry.SegmentBytes - (long)leaf.FreeBlocks * BlockBytes;
+
     /// <summary>Merges what is in use in a zone into its leaf.</summary>
     internal void Merge(long zone, ZoneUsage? usage, MergeMode mode, MergeCounts counts)
     {

@@ -42,6 +42,11 @@ internal sealed class FreemapLeaf
     private const int Classes = 6;
     private const int BlockBytes = FormatLimits.FreemapGranularity;
     private const ushort ClassLowByte = 16;
+
+    // Bytes of a record between class and avail, and between avail and the words, hold nothing.
+    private const int UnusedBegin = 0x06;
+    private const int AvailAt = 0x1C;
+    private const int WordsAt = 0x40;
     private readonly ushort[] _freeBlocks = new ushort[FreemapGeometry.SegmentsPerZone];
     private readonly byte[] _freePairs = new byte[FreemapGeometry.SegmentsPerZone];
     private readonly byte[] _freeGroups = new byte[FreemapGeometry.SegmentsPerZone];
@@ -245,6 +250,26 @@ internal sealed class FreemapLeaf
             SetWord(segment, i, 0);
         ResetIfEmpty(segment);
         CreationAvail += FreemapGeometry.SegmentBytes;
+    }
+
+    /// <summary>Clears what no reader depends on and nobody should have written; to be written anew.</summary>
+    internal void Tidy()
+    {
+        for (int i = 0; i < FreemapGeometry.SegmentsPerZone; i++)
+        {
+            ref FreemapBitmap record = ref Records[i];
+            Span<byte> bytes = MemoryMarshal.AsBytes(new Span<FreemapBitmap>(ref record));
+            bytes[UnusedBegin..AvailAt].Clear();
+            bytes[(AvailAt + sizeof(uint))..WordsAt].Clear();
+            if (!IsUsable(i))
+                SetStatic(ref record);
+            else if (_class[i] == ForeignClass)
+                StoreClass(i, 0);
+            if (record.Linear % (1 << FormatLimits.AllocationRadixMin) != 0)
+                record.Linear = LinearClosed(record.Linear);
+        }
+
+        IsDirty = true;
     }
 
     /// <summary>Bigmask of the reference: bit r unless an allocation of radix r must fail here.</summary>

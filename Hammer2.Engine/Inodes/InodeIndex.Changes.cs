@@ -33,6 +33,13 @@ internal sealed partial class InodeIndex
         }
     }
 
+    /// <summary>For a repair: numbers below this one are not given to new objects.</summary>
+    internal void RaiseNextInode(ulong number)
+    {
+        lock (_gate)
+            NextInode = Math.Max(NextInode, number);
+    }
+
     /// <summary>A slot for an object that is being made, with the next inode number; dirty, and a view of it.</summary>
     /// <param name="data">All but the inode number.</param>
     /// <param name="methods">Methods of the reference to it: what its directory has set.</param>

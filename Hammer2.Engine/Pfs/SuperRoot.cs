@@ -122,6 +122,10 @@ internal sealed class SuperRoot
         return failure is null ? null : throw failure;
     }
 
+    /// <summary>The root with exactly this key, or null.</summary>
+    internal InodeChain? Find(ulong key) =>
+        _chain.Content.Tree.TryFind(_reader, key, out BlockRef bref) && bref.Key == key ? Load(bref) : null;
+
     internal static PfsInfo Describe(InodeChain root)
     {
         ref readonly InodeData data = ref root.Content.Data;

@@ -137,7 +137,7 @@ internal sealed partial class MutableTree
         BlockRef bref = old;
         ArraySums.Of(node.Refs).StoreIn(ref bref);
         bref.MirrorTid = flush.MirrorTid;
-        bref.Flags = 0;
+        (bref.Flags, bref.UpdateTid) = (0, 0);
         flush.Writer.WriteMetadata(ref bref, MemoryMarshal.AsBytes(node.Slots));
         parent[index] = bref;
         parent.SetPending(index, null);

@@ -172,6 +172,36 @@ internal sealed partial class MutableTree
         }
     }
 
+    /// <summary>
+    /// Lets the next flush write the indirect block of this range anew, with everything above it; its entries stay. Of blocks of one
+    /// range inside each other all are written.
+    /// </summary>
+    /// <returns>False when the tree has no indirect block of exactly this range.</returns>
+    internal bool TryTouch(BlockReader reader, ulong key, int keyBits, SpaceLedger? ledger)
+    {
+        _lock?.EnterWriteLock();
+        try
+        {
+            TreeNode node = Root;
+            bool found = false;
+            for (int depth = 0; ; depth++)
+            {
+                int index = node.FirstReaching(key);
+                if (index == node.Count || !node[index].IsNode || node[index].Key > key)
+                    return found;
+                bool exact = node[index].Key == key && node[index].KeyBits == keyBits;
+                if (found && !exact)
+                    return true;
+                found |= exact;
+                node = Dirty(reader, node, index, depth, ledger);
+            }
+        }
+        finally
+        {
+            _lock?.ExitWriteLock();
+        }
+    }
+
     /// <summary>Removes the entry with exactly this key.</summary>
     /// <returns>The entry; type EMPTY when there was none.</returns>
     internal BlockRef Delete(BlockReader reader, ulong key, SpaceLedger? ledger)

@@ -111,7 +111,8 @@ internal readonly record struct ArraySums(ulong DataBytes, ulong Inodes, ushort 
         ulong data = 0, inodes = 0, leaves = 0, modify = 0;
         foreach (ref readonly BlockRef bref in refs)
         {
-            data += (ulong)bref.Physical.Bytes;
+            // A reference with an impossible size is kept as it is and allocates nothing.
+            data += bref.Physical.Radix <= FormatLimits.AllocationRadixMax ? (ulong)bref.Physical.Bytes : 0;
             modify = Math.Max(modify, bref.ModifyTid);
             if (bref.Type is BlockRefType.Inode or BlockRefType.Indirect)
             {

@@ -30,6 +30,7 @@ internal sealed partial class Committer
     private ICommitSource? _source;
     private Hammer2Exception? _failure;
     private bool _running;
+    private bool _headerIsWanted;
     private long _frozen;
     private long _completed;
 
@@ -70,6 +71,22 @@ internal sealed partial class Committer
     private long _commits;
 
     internal void Attach(ICommitSource source) => _source = source;
+
+    /// <summary>A repair sets fields of the header that no ordinary commit changes; null otherwise.</summary>
+    internal Action<VolumeHeaderBuilder>? AmendHeader { get; set; }
+
+    /// <summary>Header slots that are still to be replaced, after <see cref="SpareValidHeaders"/>.</summary>
+    internal int DamagedHeaders => _headers.DamagedSlots;
+
+    /// <summary>For a repair: commits go into damaged header slots first, and spare the copy of one commit as long as there is another.</summary>
+    internal void SpareValidHeaders(IEnumerable<int> damaged, ulong keptTid) => _headers.SpareValidCopies(damaged, keptTid);
+
+    /// <summary>Commits also when nothing changed: a new header and nothing else.</summary>
+    internal void CommitHeader()
+    {
+        Volatile.Write(ref _headerIsWanted, true);
+        Commit();
+    }
 
     /// <summary>Makes everything durable that was changed before the call.</summary>
     /// <exception cref="Hammer2Exception">It is not durable; the volume is latched.</exception>
@@ -156,8 +173,9 @@ internal sealed partial class Committer
             lock (_state)
                 number = ++_frozen;
             ThrowIfFailed();
-            if (!_source!.HasChanges && !_freemap.IsDirty)
+            if (!_source!.HasChanges && !_freemap.IsDirty && !Volatile.Read(ref _headerIsWanted))
                 return null;
+            Volatile.Write(ref _headerIsWanted, false);
             ulong mirrorTid = _tids.OpenTid;
             var header = new VolumeHeaderBuilder(_lastFrozen);
 
@@ -170,6 +188,7 @@ internal sealed partial class Committer
             header.AllocatorFree = (ulong)_freemap.FreeBytes;
             header.MirrorTid = mirrorTid;
             header.FreemapTid = mirrorTid;
+            AmendHeader?.Invoke(header);
             _tids.Advance();
             return _lastFrozen = header.ToHeader();
         }

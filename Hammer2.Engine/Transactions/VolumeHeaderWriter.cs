@@ -13,7 +13,9 @@ internal sealed class VolumeHeaderWriter
 {
     private readonly VolumeSet _volumes;
     private readonly IBlockDevice _device;
+    private readonly Queue<int> _damaged = new();
     private int _slot;
+    private ulong? _keptTid;
 
     internal VolumeHeaderWriter(VolumeSet volumes)
     {
@@ -41,12 +43,23 @@ internal sealed class VolumeHeaderWriter
             _device.Write(VolumeHeaderCopy.SpareOffset, header.Bytes);
     }
 
+    /// <summary>Slots that are still to be replaced, after <see cref="SpareValidCopies"/>.</summary>
+    internal int DamagedSlots => _damaged.Count;
+
+    /// <summary>For a repair: writes into damaged slots first, then over the oldest copies, and over that of one commit only when there is no other.</summary>
+    internal void SpareValidCopies(IEnumerable<int> damaged, ulong keptTid)
+    {
+        _keptTid = keptTid;
+        foreach (int slot in damaged)
+            _damaged.Enqueue(slot);
+    }
+
     /// <summary>Writes the header into the next slot and flushes every volume.</summary>
     internal void Write(VolumeHeader header)
     {
         Invariant.Check(header.MirrorTid > Current.MirrorTid);
         Invariant.Check(header.FreemapTid <= header.MirrorTid);
-        int slot = SlotAfter(_slot, header);
+        int slot = _keptTid is ulong kept ? SparingSlot(kept, header) : SlotAfter(_slot, header);
         _device.Write(slot * FormatLimits.VolumeHeaderSpacing, header.Bytes);
         _volumes.Flush();
         _slot = slot;
@@ -72,9 +85,23 @@ internal sealed class VolumeHeaderWriter
     private static int SlotAfter(int slot, VolumeHeader header)
     {
         slot++;
-        bool fits = slot < FormatLimits.VolumeHeaderCopies
-            && (ulong)(slot * FormatLimits.VolumeHeaderSpacing + FormatLimits.ReservedBytes) <= header.VolumeSize;
-        return fits ? slot : 0;
+        return Fits(slot, header) ? slot : 0;
+    }
+
+    private static bool Fits(int slot, VolumeHeader header) =>
+        slot < FormatLimits.VolumeHeaderCopies
+        && (ulong)(slot * FormatLimits.VolumeHeaderSpacing + FormatLimits.ReservedBytes) <= header.VolumeSize;
+
+    // A damaged slot, else one that was never written, else the oldest copy; the kept one last.
+    private int SparingSlot(ulong keptTid, VolumeHeader header)
+    {
+        if (_damaged.TryDequeue(out int damaged))
+            return damaged;
+        return VolumeHeaderCopy.ReadAll(_device)
+            .Where(c => Fits(c.Index, header) && c.Fault != HeaderFault.Unreadable)
+            .OrderBy(c => c.Fault != HeaderFault.None ? 0 : c.Header!.MirrorTid == keptTid ? ulong.MaxValue : c.Header.MirrorTid)
+            .Select(c => c.Index)
+            .FirstOrDefault();
     }
 
     /// <summary>Reads the header slots again and compares the newest with the one written last.</summary>

@@ -49,6 +49,12 @@ public sealed class Hammer2Volume : IDisposable
                 return;
             VolumeHeaderWriter.ThrowIfNewerMayExist(volumes);
             Writer = new VolumeWriter(volumes, Reader, buffer, _superRoot, TransactionIds, options, _logger);
+            if (options.ForRepair)
+            {
+                Writer.Committer.FindSpace = null;
+                return;
+            }
+
             Recovery.Run(Reader, volumes.Header, Writer.Freemap, _logger);
             Writer.Committer.Start(options.CommitInterval);
         }
@@ -221,13 +227,27 @@ public sealed class Hammer2Volume : IDisposable
             if (state is not null)
                 return state;
             InodeChain? root = _superRoot.Find(label);
-            if (root is null)
-                return null;
-            state = new PfsState(this, root);
-            _states.Add(state);
-            Writer?.Add(state);
-            return state;
+            return root is null ? null : AddState(root);
         }
+    }
+
+    /// <summary>The PFS whose root has this key in the super-root, whatever its label is.</summary>
+    /// <exception cref="Hammer2Exception"><c>NoSuchPfs</c>, or its root cannot be read.</exception>
+    internal PfsState StateAt(ulong key)
+    {
+        lock (_states)
+        {
+            return _states.Find(s => s.Index.Root.Current.Ref.Key == key) ?? AddState(_superRoot.Find(key)
+                ?? throw new Hammer2Exception(Hammer2Error.NoSuchPfs, $"There is no PFS with key 0x{key:x}."));
+        }
+    }
+
+    private PfsState AddState(InodeChain root)
+    {
+        var state = new PfsState(this, root);
+        _states.Add(state);
+        Writer?.Add(state);
+        return state;
     }
 
     internal void ThrowIfClosed()

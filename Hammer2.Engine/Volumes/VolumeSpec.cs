@@ -103,6 +103,12 @@ public sealed record VolumeOptions
     /// <summary>Store equal blocks once while writing (format page 16).</summary>
     public bool LiveDedup { get; init; } = true;
 
+    /// <summary>
+    /// Opened by a repair: damage that ordinary writers refuse is accepted, nothing runs in the background, and the
+    /// one who opened it sees to the freemap and to every commit.
+    /// </summary>
+    internal bool ForRepair { get; init; }
+
     /// <summary>Where warnings go; null = nowhere.</summary>
     public Microsoft.Extensions.Logging.ILogger? Logger { get; init; }
 }
