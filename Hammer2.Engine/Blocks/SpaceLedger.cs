@@ -11,6 +11,9 @@ internal sealed class SpaceLedger
     private readonly int[] _counts = new int[FormatLimits.AllocationRadixMax + 1];
     private readonly int[] _dataCounts = new int[FormatLimits.AllocationRadixMax + 1];
 
+    /// <summary>What was charged is claimed; nothing more may be charged.</summary>
+    internal bool IsSettled { get; set; }
+
     /// <summary>Notes blocks of <c>1 &lt;&lt; radix</c> bytes that will be allocated by the next commit at the latest.</summary>
     internal void Charge(int radix, int count = 1) => _counts[radix] += count;
 
@@ -25,6 +28,7 @@ internal sealed class SpaceLedger
 
     internal void Clear()
     {
+        IsSettled = false;
         Array.Clear(_counts);
         Array.Clear(_dataCounts);
     }

@@ -37,6 +37,10 @@ internal static class OperationClaims
         return claim;
     }
 
+    /// <summary>Does a claim of data made for one size hold for a file that turned out to be larger?</summary>
+    internal static bool IsEnough(long claimedSize, ulong size) =>
+        claimedSize > FormatLimits.LogicalBlockBytes || (ulong)claimedSize >= size;
+
     /// <summary>Bytes written in one range of a file.</summary>
     /// <param name="offset">First byte.</param>
     /// <param name="length">Bytes.</param>

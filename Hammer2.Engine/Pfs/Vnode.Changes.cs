@@ -22,15 +22,20 @@ public sealed partial class Vnode
             return error;
         if (offset > long.MaxValue - data.Length)
             return Hammer2Error.FileTooLarge;
-        error = TryBegin(OperationClaims.Data(offset, data.Length, offset + data.Length), ClaimLevel.Write, out Operation operation);
-        if (error != Hammer2Error.None)
-            return error;
-        using Operation running = operation;
-        using InodeLock held = InodeLock.Exclusive(_inode);
-        ref InodeData inode = ref held.Chain.Content.Data;
-        if (BsdFlags.Forbid(inode.UserFlags, BsdFlags.Immutable) || BsdFlags.Forbid(inode.UserFlags, BsdFlags.Append) && (ulong)offset < inode.Size)
-            return Hammer2Error.NotPermitted;
-        return data.IsEmpty ? Hammer2Error.None : Write(held.Chain.Content, offset, data, operation);
+        for (long size = offset + data.Length; ;)
+        {
+            error = TryBegin(OperationClaims.Data(offset, data.Length, size), ClaimLevel.Write, out Operation operation);
+            if (error != Hammer2Error.None)
+                return error;
+            using Operation running = operation;
+            using ChangedInode held = new(_inode, operation);
+            ref InodeData inode = ref held.Chain.Content.Data;
+            if (BsdFlags.Forbid(inode.UserFlags, BsdFlags.Immutable) || BsdFlags.Forbid(inode.UserFlags, BsdFlags.Append) && (ulong)offset < inode.Size)
+                return Hammer2Error.NotPermitted;
+            if (OperationClaims.IsEnough(size, inode.Size))
+                return data.IsEmpty ? Hammer2Error.None : Write(held.Chain.Content, offset, data, operation);
+            size = (long)inode.Size;
+        }
     }
 
     /// <summary>Writes the data at the end of the file, wherever that is by then.</summary>
@@ -47,7 +52,7 @@ public sealed partial class Vnode
         if (error != Hammer2Error.None)
             return error;
         using Operation running = operation;
-        using InodeLock held = InodeLock.Exclusive(_inode);
+        using ChangedInode held = new(_inode, operation);
         ref InodeData inode = ref held.Chain.Content.Data;
         if (BsdFlags.Forbid(inode.UserFlags, BsdFlags.Immutable))
             return Hammer2Error.NotPermitted;
@@ -74,7 +79,7 @@ public sealed partial class Vnode
         if (error != Hammer2Error.None)
             return error;
         using Operation running = operation;
-        using InodeLock held = InodeLock.Exclusive(_inode);
+        using ChangedInode held = new(_inode, operation);
         ref InodeData inode = ref held.Chain.Content.Data;
         if (BsdFlags.Forbid(inode.UserFlags, BsdFlags.Fixed))
             return Hammer2Error.NotPermitted;
@@ -103,7 +108,7 @@ public sealed partial class Vnode
         if (error != Hammer2Error.None)
             return error;
         using Operation running = operation;
-        using InodeLock held = InodeLock.Exclusive(_inode);
+        using ChangedInode held = new(_inode, operation);
         ref InodeData inode = ref held.Chain.Content.Data;
         if (BsdFlags.Forbid(inode.UserFlags, BsdFlags.Fixed))
             return Hammer2Error.NotPermitted;
@@ -131,7 +136,7 @@ public sealed partial class Vnode
         if (error != Hammer2Error.None)
             return error;
         using Operation running = operation;
-        using InodeLock held = InodeLock.Exclusive(_inode);
+        using ChangedInode held = new(_inode, operation);
         ref InodeData inode = ref held.Chain.Content.Data;
         uint flags = changes.UserFlags ?? inode.UserFlags;
         bool onlyFlags = changes with { UserFlags = null, ChangeTimeUs = null } == default;
@@ -213,6 +218,30 @@ public sealed partial class Vnode
             ObjectType.Directory => Hammer2Error.IsADirectory,
             _ => Hammer2Error.InvalidArgument,
         };
+    }
+
+    /// <summary>
+    /// The inode, locked for a change. What the operation made dirty is claimed before the lock is released: from then on a
+    /// write-out may take the blocks and give their claims back.
+    /// </summary>
+    private readonly ref struct ChangedInode
+    {
+        private readonly InodeLock _lock;
+        private readonly Operation _operation;
+
+        internal ChangedInode(Inode inode, in Operation operation)
+        {
+            _operation = operation;
+            _lock = InodeLock.Exclusive(inode);
+        }
+
+        internal InodeChain Chain => _lock.Chain;
+
+        public void Dispose()
+        {
+            _operation.Settle();
+            _lock.Dispose();
+        }
     }
 
     private Hammer2Error TryBegin(in SpaceClaim worst, ClaimLevel level, out Operation operation)

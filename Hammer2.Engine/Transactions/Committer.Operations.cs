@@ -70,8 +70,18 @@ internal sealed partial class Committer
         }
     }
 
-    /// <summary>Ends an operation: its claim becomes what it really made dirty.</summary>
+    /// <summary>Ends an operation: its claim becomes what it really made dirty, unless it did so before.</summary>
     internal void End(SpaceLedger ledger, in SpaceClaim worst)
+    {
+        if (!ledger.IsSettled)
+            Settle(ledger, worst);
+        _gate.ExitReadLock();
+        if (WantsCommit || WantsWriteOut)
+            Wake();
+    }
+
+    /// <summary>Exchanges the claim of an operation for what it really made dirty.</summary>
+    internal void Settle(SpaceLedger ledger, in SpaceClaim worst)
     {
         var metadata = new SpaceClaim();
         var used = new SpaceClaim();
@@ -96,9 +106,7 @@ internal sealed partial class Committer
             }
         }
 
-        _gate.ExitReadLock();
-        if (WantsCommit || WantsWriteOut)
-            Wake();
+        ledger.IsSettled = true;
     }
 
     /// <summary>Runs something while no operation runs; it is given the header of the last freeze, durable or not.</summary>

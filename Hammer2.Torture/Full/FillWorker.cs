@@ -64,7 +64,7 @@ internal sealed class FillWorker(FullVolume volume, int number, int seed)
                 continue;
             Refusals++;
             if (error != Hammer2Error.NoSpace)
-                throw new MismatchException($"{Doing} was answered with {error}");
+                throw new MismatchException($"{Doing} was answered with {error}{Why(error)}");
             refusedTiny += largest == 0 ? 1 : 0;
             largest = Math.Max(0, Math.Min(largest, size) - 1);
         }
@@ -213,8 +213,12 @@ internal sealed class FillWorker(FullVolume volume, int number, int seed)
         Hammer2Error error = volume.Pfs.TryUnlink(parent, Encoding.ASCII.GetBytes(path[(slash + 1)..]));
         Count();
         if (error != Hammer2Error.None)
-            throw new MismatchException($"{Doing} was answered with {error}");
+            throw new MismatchException($"{Doing} was answered with {error}{Why(error)}");
     }
+
+    /// <summary>What stopped a volume that takes no more changes; it belongs to the finding.</summary>
+    private string Why(Hammer2Error error) =>
+        error == Hammer2Error.ReadOnly && volume.Volume.Failure is { } failure ? $" since: {failure}" : "";
 
     private void Count() => Interlocked.Increment(ref _calls);
 
