@@ -1,4 +1,5 @@
-// What an operation made dirty is claimed before a write-out can take it and give the claim back.
+// What an operation made dirty is claimed before a write-out can take it and give the claim back, and after a commit
+// nothing is claimed any more: a claim that stays makes a volume full too early.
 
 using Hammer2.Engine.Freemap;
 using Hammer2.Engine.Pfs;
