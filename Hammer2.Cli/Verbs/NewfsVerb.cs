@@ -181,7 +181,8 @@ internal static partial class NewfsVerb
 
     private static IBlockDevice Open(string path, int? partition, long? size, List<string> created)
     {
-        bool isDevicePath = path.StartsWith(@"\\.\", StringComparison.Ordinal) || path.StartsWith("/dev/", StringComparison.Ordinal);
+        bool isDevicePath = path.StartsWith(@"\\.\", StringComparison.Ordinal)
+            || (path.StartsWith("/dev/", StringComparison.Ordinal) && !path.StartsWith("/dev/shm/", StringComparison.Ordinal));
         try
         {
             if (File.Exists(path) || Directory.Exists(path) || isDevicePath)

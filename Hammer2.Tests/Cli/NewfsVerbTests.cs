@@ -44,6 +44,26 @@ public sealed class NewfsVerbTests : IDisposable
     }
 
     [TestMethod]
+    public void MemoryFilesAreFilesAndMisspelledDevicesAreNotCreated()
+    {
+        const string Memory = "/dev/shm";
+        if (!Directory.Exists(Memory))
+            Assert.Inconclusive($"there is no {Memory} here");
+        string image = Path.Combine(Memory, Path.GetRandomFileName());
+        try
+        {
+            CliRun.Of("newfs", image, "--size", "64M").Expect(0);
+            CliRun.Of("verify", image).Expect(0);
+            CliRun.Of("newfs", "/dev/hammer2-no-such-disk", "--size", "64M").Expect(3);
+            Assert.IsFalse(File.Exists("/dev/hammer2-no-such-disk"));
+        }
+        finally
+        {
+            File.Delete(image);
+        }
+    }
+
+    [TestMethod]
     public void TextSaysWhatWasMade()
     {
         string text = CliRun.Of("newfs", Image, "--size", "64M", "-L", "ONE", "-L", "TWO", "--label", "THREE").Expect(0).Output;
