@@ -39,7 +39,7 @@ public sealed class DokanMount : IDisposable
     /// <summary>Where the volume is: what Windows gave, which may be another letter than the one asked for.</summary>
     public string MountPoint => _operations.MountPoint ?? _requested;
 
-    /// <summary>Mounts a PFS read-only.</summary>
+    /// <summary>Mounts a PFS; with changes if its volume was opened for them and the options do not deny them.</summary>
     /// <param name="pfs">The PFS; it must outlive the mount and is closed by the caller.</param>
     /// <param name="target">A drive letter (<c>M:</c>), <c>*</c> for the next free one, or the full path of an empty
     /// folder.</param>
@@ -138,6 +138,16 @@ public sealed class DokanMount : IDisposable
         }
     }
 
+    private static DokanOptions OptionsOf(Hammer2Operations operations, DokanMountOptions options)
+    {
+        DokanOptions flags = DokanOptions.FixedDrive | DokanOptions.MountManager;
+        if (!operations.IsWritable)
+            flags |= DokanOptions.WriteProtection;
+        if (options.CaseSensitive)
+            flags |= DokanOptions.CaseSensitive;
+        return flags;
+    }
+
     private static DokanInstance Build(
         DokanNet.Dokan library, Hammer2Operations operations, string mountPoint, DokanMountOptions options)
     {
@@ -146,7 +156,7 @@ public sealed class DokanMount : IDisposable
             .ConfigureOptions(settings =>
             {
                 settings.MountPoint = mountPoint;
-                settings.Options = DokanOptions.FixedDrive | DokanOptions.MountManager | DokanOptions.WriteProtection;
+                settings.Options = OptionsOf(operations, options);
                 settings.TimeOut = options.RequestTimeout;
                 settings.SectorSize = SectorBytes;
                 settings.AllocationUnitSize = AllocationUnitBytes;

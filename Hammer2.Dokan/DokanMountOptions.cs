@@ -1,6 +1,7 @@
-// Options of a mount on Windows: plain data, also on other systems. Calls nothing.
+// Options of a mount on Windows: plain data, also on other systems. Calls OwnerMap.
 // Values out of range are brought into it; the defaults are those of a mount without options.
 
+using Hammer2.Dokan.Security;
 using Microsoft.Extensions.Logging;
 
 namespace Hammer2.Dokan;
@@ -19,6 +20,15 @@ public sealed record DokanMountOptions
 
     /// <summary>The volume label, cut at 32 units; by default the PFS label followed by "(HAMMER2)".</summary>
     public string? VolumeLabel { get; init; }
+
+    /// <summary>Whose rights count. Read-only volumes are read-only whatever it says.</summary>
+    public RightsMode Rights { get; init; }
+
+    /// <summary>With <see cref="RightsMode.Posix"/>: which Windows account is which owner.</summary>
+    public OwnerMap Owners { get; init; } = OwnerMap.Empty;
+
+    /// <summary>Names that differ in case are different names. Programs that change the case of names will fail.</summary>
+    public bool CaseSensitive { get; init; }
 
     /// <summary>Show names that begin with a dot as Hidden.</summary>
     public bool HideDotFiles { get; init; }
@@ -44,4 +54,17 @@ public sealed record DokanMountOptions
 
     /// <summary>The clock by which slow requests are noticed.</summary>
     public TimeProvider Clock { get; init; } = TimeProvider.System;
+}
+
+/// <summary>Whose rights count on a mount.</summary>
+public enum RightsMode
+{
+    /// <summary>Everything belongs to the user who mounted, who may do everything.</summary>
+    User,
+
+    /// <summary>Owners and modes of the medium count.</summary>
+    Posix,
+
+    /// <summary>As <see cref="User"/>, but nothing can be changed.</summary>
+    DenyWrite,
 }

@@ -12,8 +12,7 @@ internal sealed class DokanMountHost : IMountHost
 {
     private const string Library = "dokan2.dll";
 
-    /// <summary>The adapter only reads so far.</summary>
-    public bool CanWrite => false;
+    public bool CanWrite => true;
 
     public string? WhyUnavailable()
     {
@@ -29,8 +28,8 @@ internal sealed class DokanMountHost : IMountHost
     {
         if (!OperatingSystem.IsWindows())
             throw new PlatformNotSupportedException(WhyUnavailable());
-        return new Session(
-            DokanMount.Mount(request.Pfs, request.Target, new DokanMountOptions { Logger = request.Logger }), request);
+        DokanMountOptions options = Options(request.Drive) with { Logger = request.Logger };
+        return new Session(DokanMount.Mount(request.Pfs, request.Target, options), request);
     }
 
     public void Unmount(string target)
@@ -47,6 +46,18 @@ internal sealed class DokanMountHost : IMountHost
     public void ReleaseTarget(string target)
     {
         // A drive letter needs no cleaning up.
+    }
+
+    private static DokanMountOptions Options(DriveChoices drive)
+    {
+        try
+        {
+            return drive.ToOptions();
+        }
+        catch (FormatException wrong)
+        {
+            throw new IOException(wrong.Message, wrong);
+        }
     }
 
     [SupportedOSPlatform("windows")]

@@ -16,6 +16,9 @@ internal sealed record MountRequest(string ImagePaths, PfsMount Pfs, string Targ
     /// <summary>Nothing can be changed through the mount.</summary>
     public bool ReadOnly { get; init; } = true;
 
+    /// <summary>What was chosen about a drive on Windows.</summary>
+    public DriveChoices Drive { get; init; } = DriveChoices.None;
+
     /// <summary>The system may collect written data before it hands it over.</summary>
     public bool CollectsWrites { get; init; }
 }

@@ -31,8 +31,9 @@ internal static class MountVerb
         };
         var background = new Option<bool>("--background", "-b") { Description = "Return when it is mounted; umount ends it." };
         var child = new Option<bool>(BackgroundMount.ChildOption) { Hidden = true };
+        var drive = new DriveOptions();
         string place = OperatingSystem.IsWindows() ? "H:" : "/mnt/h2";
-        return new VerbCommand(
+        var verb = new VerbCommand(
             "mount",
             "Show a PFS as a directory or drive.",
             $"hammer2 mount disk.img@DATA {place}",
@@ -41,9 +42,12 @@ internal static class MountVerb
             $"hammer2 mount vol0.img:vol1.img@MV {place}")
         {
             image, target, readOnly, readWrite, writeback, background, child,
-        }.RunsRaw((context, parsed) =>
+        };
+        foreach (Option option in drive.All)
+            verb.Add(option);
+        return verb.RunsRaw((context, parsed) =>
         {
-            var choices = new MountChoices(parsed.GetValue(readOnly), parsed.GetValue(readWrite), parsed.GetValue(writeback));
+            var choices = new MountChoices(parsed.GetValue(readOnly), parsed.GetValue(readWrite), parsed.GetValue(writeback), drive.Of(parsed));
             if (choices is { ReadOnly: true, ReadWrite: true })
                 throw CliException.Usage("--read-only and --read-write exclude each other; give one of them");
             string imageName = parsed.GetRequiredValue(image);
@@ -67,6 +71,7 @@ internal static class MountVerb
         {
             ReadOnly = !image.Volume.IsWritable,
             CollectsWrites = choices.Writeback,
+            Drive = choices.Drive,
         };
         using IMountSession session = Mount(context, request);
         context.Results.Write(VerbResult.Of(new MountedShape(
@@ -127,7 +132,7 @@ internal sealed record MountedShape(string Image, string Label, string Target, b
 }
 
 /// <summary>What the user chose about a mount.</summary>
-internal sealed record MountChoices(bool ReadOnly, bool ReadWrite, bool Writeback)
+internal sealed record MountChoices(bool ReadOnly, bool ReadWrite, bool Writeback, DriveChoices Drive)
 {
     /// <summary>The same for the process in the background.</summary>
     public IEnumerable<string> AsArguments()
@@ -138,5 +143,7 @@ internal sealed record MountChoices(bool ReadOnly, bool ReadWrite, bool Writebac
             yield return "--read-write";
         if (Writeback)
             yield return "--writeback";
+        foreach (string argument in Drive.AsArguments())
+            yield return argument;
     }
 }

@@ -1,10 +1,10 @@
 // The names of one directory by their fold: what makes look-ups without case O(1), and case pairs distinct.
-// Invariants: one fold stands for exactly one entry, because the driver has one control block a fold. Of entries that
-// differ only in case, the first by bytes keeps its name in every spelling; the others are shown and opened as
-// stem~h2-<inode>ext (dokan-semantics F.2). Immutable once built; names are kept as medium bytes in one block, about 40
-// bytes an entry. Calls the engine's directory reading, NameMapping, FoldTable.
+// Invariants: a name in its exact spelling finds its own entry; any other spelling finds the entry that holds the fold. Of
+// entries that differ only in case, the first by bytes holds it; the others are shown as stem~h2-<inode>ext, which finds
+// them too (dokan-semantics F.2). Readers take no lock: entries and names are only ever appended, a bucket is written after
+// what it points to, and what is full is copied. Changes are made by one thread at a time. Case pairs do not change: whoever
+// touches one builds the index anew. About 40 bytes an entry. Calls the engine's directory reading, NameMapping, FoldTable.
 
-using System.Globalization;
 using System.Runtime.Versioning;
 using DokanNet;
 using Hammer2.Dokan.Names;
@@ -24,6 +24,10 @@ internal readonly record struct FoldEntry(int Index, ulong InodeNumber, ObjectTy
 internal sealed class FoldIndex
 {
     private const int EntryBytes = 32;
+    private const int Removed = -1;
+
+    /// <summary>Removed entries that are left in memory before the index is built anew, unless more are alive.</summary>
+    private const int RemovedMax = 4096;
 
     private readonly struct Entry(int nameOffset, int nameLength, ulong inodeNumber, ObjectType type, int hash)
     {
@@ -34,24 +38,52 @@ internal sealed class FoldIndex
         internal readonly ObjectType Type = type;
     }
 
+    /// <summary>What readers see: replaced as a whole when one of the arrays is full.</summary>
+    private sealed record Arrays(Entry[] Entries, byte[] Names, int[] Buckets);
+
     private readonly Dictionary<int, List<int>> _pairs = [];
     private readonly Dictionary<int, string> _decorated = [];
     private readonly Dictionary<string, int> _byDecoration = new(StringComparer.Ordinal);
-    private Entry[] _entries = new Entry[16];
-    private byte[] _names = new byte[256];
-    private int[] _buckets = new int[32];
+    private readonly bool _caseSensitive;
+    private volatile Arrays _arrays = new(new Entry[16], new byte[256], new int[32]);
+    private long _version;
     private int _namesLength;
     private int _count;
+    private int _bucketsUsed;
+    private int _removed;
 
-    private FoldIndex()
+    private FoldIndex(Vnode directory, bool caseSensitive)
     {
+        Directory = directory;
+        _caseSensitive = caseSensitive;
     }
 
+    /// <summary>The directory, open as long as the index is in use, so that its version counts on.</summary>
+    internal Vnode Directory { get; }
+
+    /// <summary>The version of the directory that the index shows.</summary>
+    internal long Version
+    {
+        get => Volatile.Read(ref _version);
+        set => Volatile.Write(ref _version, value);
+    }
+
+    /// <summary>Does it show the directory as it is?</summary>
+    internal bool IsCurrent => Version == Directory.NamesVersion;
+
     /// <summary>Memory held, in bytes, for the budget of the cache.</summary>
-    internal long Bytes { get; private set; }
+    internal long Bytes
+    {
+        get
+        {
+            Arrays arrays = _arrays;
+            return ((long)arrays.Entries.Length * EntryBytes) + arrays.Names.Length + ((long)arrays.Buckets.Length * sizeof(int))
+                + (_decorated.Count * 400L) + 512;
+        }
+    }
 
     /// <summary>Number of entries.</summary>
-    internal int Count => _count;
+    internal int Count => _count - _removed;
 
     /// <summary>Was a part of the directory unreadable? Then a name that is not here may still exist.</summary>
     internal bool IsDamaged { get; private set; }
@@ -60,9 +92,9 @@ internal sealed class FoldIndex
     internal bool HasPairs => _pairs.Count > 0;
 
     /// <summary>Reads a directory. Throws Hammer2Exception when nothing of it can be read.</summary>
-    internal static FoldIndex Build(Vnode directory, ref DokanFileInfo info, ref RequestTimer timer)
+    internal static FoldIndex Build(Vnode directory, bool caseSensitive, ref DokanFileInfo info, ref RequestTimer timer)
     {
-        var index = new FoldIndex();
+        var index = new FoldIndex(directory, caseSensitive) { Version = directory.NamesVersion };
         var batch = new DirectoryBatch { WithAttributes = false, WithDots = false };
         ulong position = 0;
         do
@@ -87,29 +119,31 @@ internal sealed class FoldIndex
         return index;
     }
 
-    /// <summary>Finds the entry for a valid name in any case.</summary>
+    /// <summary>Finds the entry for a valid name: in this spelling, or else in any case.</summary>
     internal bool TryFind(ReadOnlySpan<char> given, out FoldEntry found)
     {
-        Span<char> shown = stackalloc char[NameMapping.NameLengthMax];
-        int length = NameMapping.Canonical(given, shown);
-        if (length < 0)
-        {
-            found = default;
+        found = default;
+        Span<byte> name = stackalloc byte[NameMapping.NameLengthMax];
+        int bytes = NameMapping.ToMedium(given, name);
+        if (bytes < 0)
             return false;
+        Span<char> folded = stackalloc char[NameMapping.NameLengthMax];
+        folded = folded[..FoldOf(name[..bytes], folded)];
+        int index = FindPlain(folded, string.GetHashCode(folded));
+        if (index >= 0 && HasPairs && _pairs.TryGetValue(index, out List<int>? pair))
+        {
+            int exact = FindInPair(pair, name[..bytes]);
+            index = exact >= 0 ? exact : index;
         }
 
-        Span<char> folded = stackalloc char[NameMapping.NameLengthMax];
-        folded = folded[..length];
-        FoldTable.Fold(shown[..length], folded);
-        int index = FindPlain(folded, string.GetHashCode(folded));
         if (index < 0 && (_byDecoration.Count == 0
             || !_byDecoration.GetAlternateLookup<ReadOnlySpan<char>>().TryGetValue(folded, out index)))
         {
-            found = default;
             return false;
         }
 
-        found = new FoldEntry(index, _entries[index].InodeNumber, _entries[index].Type);
+        ref readonly Entry entry = ref _arrays.Entries[index];
+        found = new FoldEntry(index, entry.InodeNumber, entry.Type);
         return true;
     }
 
@@ -128,32 +162,48 @@ internal sealed class FoldIndex
             ? stackalloc char[NameMapping.NameLengthMax]
             : new char[plain.Length];
         folded = folded[..plain.Length];
-        FoldTable.Fold(plain, folded);
+        Fold(plain, folded);
         int first = FindPlain(folded, string.GetHashCode(folded));
         if (first < 0 || !_pairs.TryGetValue(first, out List<int>? pair))
             return plain;
-
-        // Ordered by bytes, so that a directory full of one name in all its cases is not a quadratic listing.
-        int low = 0;
-        int high = pair.Count - 1;
-        while (low <= high)
-        {
-            int middle = (low + high) / 2;
-            int order = NameOf(pair[middle]).SequenceCompareTo(name);
-            if (order == 0)
-                return ShownName(pair[middle]);
-            if (order < 0)
-                low = middle + 1;
-            else
-                high = middle - 1;
-        }
-
-        return plain;
+        int index = FindInPair(pair, name);
+        return index < 0 ? plain : ShownName(index);
     }
 
     /// <summary>The medium bytes of an entry's name.</summary>
-    internal ReadOnlySpan<byte> NameOf(int index) =>
-        _names.AsSpan(_entries[index].NameOffset, _entries[index].NameLength);
+    internal ReadOnlySpan<byte> NameOf(int index)
+    {
+        Arrays arrays = _arrays;
+        ref readonly Entry entry = ref arrays.Entries[index];
+        return arrays.Names.AsSpan(entry.NameOffset, entry.NameLength);
+    }
+
+    /// <summary>Enters a new name. By the one thread that changes the directory.</summary>
+    /// <returns>False when the index cannot show it and must be built anew.</returns>
+    internal bool TryAdd(ReadOnlySpan<byte> name, ulong inodeNumber, ObjectType type)
+    {
+        Span<char> folded = stackalloc char[NameMapping.NameLengthMax];
+        folded = folded[..FoldOf(name, folded)];
+        int hash = string.GetHashCode(folded);
+        if (FindPlain(folded, hash) >= 0 || _byDecoration.GetAlternateLookup<ReadOnlySpan<char>>().ContainsKey(folded))
+            return false;
+        Insert(Append(name, inodeNumber, type, hash));
+        return true;
+    }
+
+    /// <summary>Takes a name out. By the one thread that changes the directory.</summary>
+    /// <returns>False when the index must be built anew.</returns>
+    internal bool TryRemove(ReadOnlySpan<byte> name)
+    {
+        Span<char> folded = stackalloc char[NameMapping.NameLengthMax];
+        folded = folded[..FoldOf(name, folded)];
+        int index = FindPlain(folded, string.GetHashCode(folded));
+        if (index < 0 || _pairs.ContainsKey(index) || !NameOf(index).SequenceEqual(name))
+            return false;
+        Volatile.Write(ref _arrays.Buckets[SlotOf(index)], Removed);
+        _removed++;
+        return _removed <= Math.Max(RemovedMax, _count / 2);
+    }
 
     private void Add(ReadOnlySpan<byte> name, ulong inodeNumber, ObjectType type)
     {
@@ -178,48 +228,61 @@ internal sealed class FoldIndex
 
     private int Append(ReadOnlySpan<byte> name, ulong inodeNumber, ObjectType type, int hash)
     {
-        if (_count == _entries.Length)
-            Array.Resize(ref _entries, _count * 2);
-        if (_namesLength + name.Length > _names.Length)
-            Array.Resize(ref _names, Math.Max(_names.Length * 2, _namesLength + name.Length));
-        name.CopyTo(_names.AsSpan(_namesLength));
-        _entries[_count] = new Entry(_namesLength, name.Length, inodeNumber, type, hash);
+        Arrays arrays = _arrays;
+        Entry[] entries = arrays.Entries;
+        byte[] names = arrays.Names;
+        if (_count == entries.Length)
+            Array.Resize(ref entries, _count * 2);
+        if (_namesLength + name.Length > names.Length)
+            Array.Resize(ref names, Math.Max(names.Length * 2, _namesLength + name.Length));
+        name.CopyTo(names.AsSpan(_namesLength));
+        entries[_count] = new Entry(_namesLength, name.Length, inodeNumber, type, hash);
+        if (entries != arrays.Entries || names != arrays.Names)
+            _arrays = arrays with { Entries = entries, Names = names };
         _namesLength += name.Length;
         return _count++;
     }
 
     private void Insert(int index)
     {
-        if ((_count * 2) > _buckets.Length)
+        if ((_bucketsUsed + 1) * 2 > _arrays.Buckets.Length)
             Rehash();
-        Place(index);
+        Place(_arrays.Buckets, index);
+        _bucketsUsed++;
     }
 
     private void Rehash()
     {
-        int[] old = _buckets;
-        _buckets = new int[old.Length * 2];
+        int[] old = _arrays.Buckets;
+        int[] buckets = new int[old.Length * 2];
+        _bucketsUsed = 0;
         foreach (int stored in old)
         {
-            if (stored != 0)
-                Place(stored - 1);
+            if (stored > 0)
+            {
+                Place(buckets, stored - 1);
+                _bucketsUsed++;
+            }
         }
+
+        _arrays = _arrays with { Buckets = buckets };
     }
 
-    private void Place(int index)
+    private void Place(int[] buckets, int index)
     {
-        int mask = _buckets.Length - 1;
-        int slot = _entries[index].Hash & mask;
-        while (_buckets[slot] != 0)
+        int mask = buckets.Length - 1;
+        int slot = _arrays.Entries[index].Hash & mask;
+        while (buckets[slot] != 0)
             slot = (slot + 1) & mask;
-        _buckets[slot] = index + 1;
+        Volatile.Write(ref buckets[slot], index + 1);
     }
 
     private int SlotOf(int index)
     {
-        int mask = _buckets.Length - 1;
-        int slot = _entries[index].Hash & mask;
-        while (_buckets[slot] != index + 1)
+        Arrays arrays = _arrays;
+        int mask = arrays.Buckets.Length - 1;
+        int slot = arrays.Entries[index].Hash & mask;
+        while (arrays.Buckets[slot] != index + 1)
             slot = (slot + 1) & mask;
         return slot;
     }
@@ -228,25 +291,57 @@ internal sealed class FoldIndex
     private int FindPlain(ReadOnlySpan<char> folded, int hash)
     {
         Span<char> candidate = stackalloc char[NameMapping.NameLengthMax];
-        int mask = _buckets.Length - 1;
-        for (int slot = hash & mask; _buckets[slot] != 0; slot = (slot + 1) & mask)
+        int[] buckets = _arrays.Buckets;
+        int mask = buckets.Length - 1;
+        int stored;
+        for (int slot = hash & mask; (stored = Volatile.Read(ref buckets[slot])) != 0; slot = (slot + 1) & mask)
         {
-            int index = _buckets[slot] - 1;
-            if (_entries[index].Hash == hash
-                && folded.SequenceEqual(candidate[..FoldOf(NameOf(index), candidate)]))
-            {
+            if (stored == Removed)
+                continue;
+
+            // Read after the bucket: the arrays that it was written for, or later ones, which hold the entry too.
+            int index = stored - 1;
+            if (_arrays.Entries[index].Hash == hash && folded.SequenceEqual(candidate[..FoldOf(NameOf(index), candidate)]))
                 return index;
-            }
         }
 
         return -1;
     }
 
-    private static int FoldOf(ReadOnlySpan<byte> name, Span<char> folded)
+    /// <summary>The member of a case pair with exactly this name, or -1. Ordered by bytes, so that a directory full of one
+    /// name in all its cases is not a quadratic listing.</summary>
+    private int FindInPair(List<int> pair, ReadOnlySpan<byte> name)
+    {
+        int low = 0;
+        int high = pair.Count - 1;
+        while (low <= high)
+        {
+            int middle = (low + high) / 2;
+            int order = NameOf(pair[middle]).SequenceCompareTo(name);
+            if (order == 0)
+                return pair[middle];
+            if (order < 0)
+                low = middle + 1;
+            else
+                high = middle - 1;
+        }
+
+        return -1;
+    }
+
+    private int FoldOf(ReadOnlySpan<byte> name, Span<char> folded)
     {
         int length = NameMapping.ToWindows(name, folded);
-        FoldTable.Fold(folded[..length], folded);
+        Fold(folded[..length], folded);
         return length;
+    }
+
+    private void Fold(ReadOnlySpan<char> text, Span<char> folded)
+    {
+        if (!_caseSensitive)
+            FoldTable.Fold(text, folded);
+        else if (text != folded)
+            text.CopyTo(folded);
     }
 
     /// <summary>Orders each case pair by bytes, lets the first keep its name and names the others.</summary>
@@ -257,14 +352,12 @@ internal sealed class FoldIndex
         foreach ((int placed, List<int> pair) in found)
         {
             pair.Sort((left, right) => NameOf(left).SequenceCompareTo(NameOf(right)));
-            _buckets[SlotOf(placed)] = pair[0] + 1;
+            _arrays.Buckets[SlotOf(placed)] = pair[0] + 1;
             _pairs.Add(pair[0], pair);
         }
 
         foreach (List<int> pair in _pairs.Values)
             Decorate(pair);
-        Bytes = ((long)_entries.Length * EntryBytes) + _names.Length + ((long)_buckets.Length * sizeof(int))
-            + _decorated.Values.Sum(name => 160L + (4L * name.Length)) + 512;
     }
 
     private void Decorate(List<int> pair)
@@ -272,7 +365,7 @@ internal sealed class FoldIndex
         Dictionary<ulong, int> used = [];
         foreach (int index in pair.Skip(1))
         {
-            ulong inode = _entries[index].InodeNumber;
+            ulong inode = _arrays.Entries[index].InodeNumber;
             int number = used.GetValueOrDefault(inode);
             string name;
             string fold;

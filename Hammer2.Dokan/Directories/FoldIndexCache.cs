@@ -1,11 +1,13 @@
 // The fold indexes of recently used directories, least recently used dropped first.
 // Invariants: bounded by bytes, except that the newest index is always kept (a directory larger than the budget would
 // otherwise be read anew for every look-up). A directory is read by one thread at a time; others that want it wait for
-// that one, which waits for no callback. Calls FoldIndex and the engine.
+// that one, which waits for no callback. An index counts as long as its version is that of the directory; changes made
+// through this mount are entered into it, after anybody else's it is built anew. Calls FoldIndex and the engine.
 
 using System.Runtime.Versioning;
 using DokanNet;
 using Hammer2.Dokan.Requests;
+using Hammer2.Engine.Format;
 using Hammer2.Engine.Inodes;
 using Hammer2.Engine.Pfs;
 using Hammer2.Engine.Primitives;
@@ -13,24 +15,49 @@ using Hammer2.Engine.Primitives;
 namespace Hammer2.Dokan.Directories;
 
 /// <summary>Fold indexes by inode number of the directory.</summary>
+/// <param name="pfs">Where the directories are.</param>
+/// <param name="bytesMax">Memory for all indexes.</param>
+/// <param name="caseSensitive">Names that differ in case are different names.</param>
 [SupportedOSPlatform("windows")]
-internal sealed class FoldIndexCache(PfsMount pfs, long bytesMax)
+internal sealed class FoldIndexCache(PfsMount pfs, long bytesMax, bool caseSensitive) : IDisposable
 {
-    private sealed class Slot(ulong inodeNumber)
+    internal sealed class Slot(ulong inodeNumber)
     {
         private volatile FoldIndex? _index;
+        private volatile bool _changing;
 
         internal ulong InodeNumber { get; } = inodeNumber;
 
+        /// <summary>Held while the directory is read, and while the slot is dropped.</summary>
         internal Lock Building { get; } = new();
 
-        /// <summary>Counted in the sum of bytes; guarded by the gate of the cache.</summary>
-        internal bool IsCounted { get; set; }
+        /// <summary>Held open as long as the slot stands in the cache; guarded by <see cref="Building"/>.</summary>
+        internal Vnode? Directory { get; set; }
+
+        /// <summary>No longer in the cache; guarded by <see cref="Building"/>.</summary>
+        internal bool IsDropped { get; set; }
+
+        /// <summary>What the sum of bytes has of it; guarded by the gate of the cache.</summary>
+        internal long CountedBytes { get; set; }
+
+        /// <summary>Is this mount changing the directory? Until it is done the index shows what was before.</summary>
+        internal bool IsChanging
+        {
+            get => _changing;
+            set => _changing = value;
+        }
 
         internal FoldIndex? Index
         {
             get => _index;
             set => _index = value;
+        }
+
+        /// <summary>The index when it can be used as it is.</summary>
+        internal FoldIndex? Ready()
+        {
+            FoldIndex? index = _index;
+            return index is null || index.IsCurrent || _changing || index.IsCurrent ? index : null;
         }
     }
 
@@ -59,41 +86,82 @@ internal sealed class FoldIndexCache(PfsMount pfs, long bytesMax)
         }
     }
 
+    /// <summary>The index of a directory if it is at hand, or null.</summary>
+    internal FoldIndex? Peek(ulong directoryInode)
+    {
+        lock (_gate)
+            return _slots.TryGetValue(directoryInode, out LinkedListNode<Slot>? node) ? node.Value.Ready() : null;
+    }
+
     /// <summary>The index of a directory, read when it is not at hand. Throws Hammer2Exception when it cannot be read.</summary>
     internal FoldIndex Get(ulong directoryInode, ref DokanFileInfo info, ref RequestTimer timer)
     {
-        Slot slot = Touch(directoryInode);
-        if (slot.Index is { } ready)
-            return ready;
-        FoldIndex index;
-        lock (slot.Building)
+        while (true)
         {
-            if (slot.Index is { } built)
-                return built;
-            try
+            Slot slot = Touch(directoryInode);
+            if (slot.Ready() is { } ready)
+                return ready;
+            FoldIndex index;
+            lock (slot.Building)
             {
-                index = Read(directoryInode, ref info, ref timer);
-            }
-            catch
-            {
-                Forget(slot);
-                throw;
+                if (slot.IsDropped)
+                    continue;
+                if (slot.Ready() is { } built)
+                    return built;
+                try
+                {
+                    slot.Directory ??= Open(directoryInode);
+                    slot.Index = index = FoldIndex.Build(slot.Directory, caseSensitive, ref info, ref timer);
+                }
+                catch
+                {
+                    Drop(slot);
+                    throw;
+                }
             }
 
-            slot.Index = index;
+            Account(slot);
+            return index;
         }
-
-        Account(slot, index);
-        return index;
     }
 
-    private FoldIndex Read(ulong directoryInode, ref DokanFileInfo info, ref RequestTimer timer)
+    /// <summary>To be held around a change of a directory's names. One change at a time: the caller holds the lock of the names.</summary>
+    internal DirectoryChange Change(ulong directoryInode)
+    {
+        lock (_gate)
+        {
+            return new DirectoryChange(this, _slots.TryGetValue(directoryInode, out LinkedListNode<Slot>? node) ? node.Value : null);
+        }
+    }
+
+    /// <summary>Forgets a directory that is gone.</summary>
+    internal void Drop(ulong directoryInode)
+    {
+        Slot? slot;
+        lock (_gate)
+            slot = _slots.TryGetValue(directoryInode, out LinkedListNode<Slot>? node) ? node.Value : null;
+        if (slot is null)
+            return;
+        lock (slot.Building)
+            Drop(slot);
+    }
+
+    /// <summary>Drops everything; no callback runs any more.</summary>
+    public void Dispose()
+    {
+        ulong[] all;
+        lock (_gate)
+            all = [.. _slots.Keys];
+        foreach (ulong inode in all)
+            Drop(inode);
+    }
+
+    private Vnode Open(ulong directoryInode)
     {
         Hammer2Error error = pfs.TryOpen(directoryInode, out Vnode? directory);
         if (error != Hammer2Error.None || directory is null)
             throw new Hammer2Exception(error, $"directory inode {directoryInode} cannot be opened: {error}");
-        using (directory)
-            return FoldIndex.Build(directory, ref info, ref timer);
+        return directory;
     }
 
     /// <summary>The slot of a directory, now the most recently used one.</summary>
@@ -103,8 +171,12 @@ internal sealed class FoldIndexCache(PfsMount pfs, long bytesMax)
         {
             if (_slots.TryGetValue(directoryInode, out LinkedListNode<Slot>? node))
             {
-                _recent.Remove(node);
-                _recent.AddFirst(node);
+                if (_recent.First != node)
+                {
+                    _recent.Remove(node);
+                    _recent.AddFirst(node);
+                }
+
                 return node.Value;
             }
 
@@ -114,33 +186,45 @@ internal sealed class FoldIndexCache(PfsMount pfs, long bytesMax)
         }
     }
 
-    /// <summary>Adds a finished index to the sum and drops the least recently used ones beyond the budget.</summary>
-    private void Account(Slot slot, FoldIndex index)
+    /// <summary>Brings the sum of bytes up to date and drops the least recently used indexes beyond the budget.</summary>
+    private void Account(Slot mine)
     {
+        List<Slot>? surplus = null;
         lock (_gate)
         {
-            // The slot may have been dropped while it was filled; then its reader alone holds the index.
-            if (!_slots.TryGetValue(slot.InodeNumber, out LinkedListNode<Slot>? mine) || mine.Value != slot)
+            if (!_slots.TryGetValue(mine.InodeNumber, out LinkedListNode<Slot>? node) || node.Value != mine)
                 return;
-            slot.IsCounted = true;
-            _bytes += index.Bytes;
-            LinkedListNode<Slot>? last = _recent.Last;
-            while (_bytes > bytesMax && last is not null)
+            long bytes = mine.Index?.Bytes ?? 0;
+            _bytes += bytes - mine.CountedBytes;
+            mine.CountedBytes = bytes;
+            long excess = _bytes - bytesMax;
+            for (LinkedListNode<Slot>? last = _recent.Last; excess > 0 && last is not null; last = last.Previous)
             {
-                LinkedListNode<Slot>? before = last.Previous;
-                if (last != mine && last.Value is { IsCounted: true, Index: { } old })
-                {
-                    _bytes -= old.Bytes;
-                    _slots.Remove(last.Value.InodeNumber);
-                    _recent.Remove(last);
-                }
+                if (last == node || last.Value.CountedBytes == 0)
+                    continue;
+                (surplus ??= []).Add(last.Value);
+                excess -= last.Value.CountedBytes;
+            }
+        }
 
-                last = before;
+        foreach (Slot old in surplus ?? [])
+        {
+            // One that is being read at this moment is in use; the next account finds it again.
+            if (!old.Building.TryEnter())
+                continue;
+            try
+            {
+                Drop(old);
+            }
+            finally
+            {
+                old.Building.Exit();
             }
         }
     }
 
-    private void Forget(Slot slot)
+    /// <summary>Takes a slot out; the caller holds its lock.</summary>
+    private void Drop(Slot slot)
     {
         lock (_gate)
         {
@@ -148,7 +232,68 @@ internal sealed class FoldIndexCache(PfsMount pfs, long bytesMax)
             {
                 _slots.Remove(slot.InodeNumber);
                 _recent.Remove(node);
+                _bytes -= slot.CountedBytes;
+                slot.CountedBytes = 0;
             }
+        }
+
+        slot.IsDropped = true;
+        slot.Directory?.Dispose();
+        slot.Directory = null;
+    }
+
+    /// <summary>One change of a directory's names that is under way. What is not completed did not happen.</summary>
+    internal sealed class DirectoryChange : IDisposable
+    {
+        private readonly FoldIndexCache _cache;
+        private readonly Slot? _slot;
+        private readonly FoldIndex? _index;
+        private readonly long _before;
+        private bool _followed = true;
+
+        internal DirectoryChange(FoldIndexCache cache, Slot? slot)
+        {
+            _cache = cache;
+            _slot = slot;
+            if (slot is null)
+                return;
+            _index = slot.Index is { IsCurrent: true } index ? index : null;
+            _before = _index?.Version ?? 0;
+            slot.IsChanging = true;
+        }
+
+        /// <summary>A name is new.</summary>
+        internal void Added(ReadOnlySpan<byte> name, ulong inodeNumber, ObjectType type)
+        {
+            if (_index is not null && _followed)
+                _followed = _index.TryAdd(name, inodeNumber, type);
+        }
+
+        /// <summary>A name is gone.</summary>
+        internal void Removed(ReadOnlySpan<byte> name)
+        {
+            if (_index is not null && _followed)
+                _followed = _index.TryRemove(name);
+        }
+
+        /// <summary>The engine made the change, as one change of the directory, and the index shows it; or it does not, and
+        /// is built anew when it is wanted.</summary>
+        internal void Complete()
+        {
+            if (_slot is null || _index is null)
+                return;
+            if (_followed && _slot.Index == _index && _index.Directory.NamesVersion == _before + 1)
+                _index.Version = _before + 1;
+            else if (_slot.Index == _index)
+                _slot.Index = null;
+            _cache.Account(_slot);
+        }
+
+        /// <summary>Lets others look again.</summary>
+        public void Dispose()
+        {
+            if (_slot is not null)
+                _slot.IsChanging = false;
         }
     }
 }

@@ -1,6 +1,7 @@
-// From a path as Windows spells it to an inode number: one fold look-up a component.
-// Invariants: the syntax of the whole path is judged before anything is looked up; a component that is not a directory
-// (a link to one included) makes the path "not found"; nothing is opened. Calls FoldIndexCache and the engine.
+// From a path as Windows spells it to an inode number.
+// Invariants: the syntax of the whole path is judged before anything is looked up; a name is looked up in its exact
+// spelling first, which needs no index, and then by its fold; a component that is not a directory (a link to one included)
+// makes the path "not found"; nothing is opened. Calls FoldIndexCache and the engine.
 
 using System.Runtime.Versioning;
 using DokanNet;
@@ -14,7 +15,11 @@ using Hammer2.Engine.Primitives;
 namespace Hammer2.Dokan.Directories;
 
 /// <summary>What a path leads to. A missing object has inode number 0 and a valid parent.</summary>
-internal readonly record struct ResolvedPath(ulong InodeNumber, ulong ParentInode, ObjectType Type)
+/// <param name="InodeNumber">The object; 0 when it is missing.</param>
+/// <param name="ParentInode">The directory that holds the name, or would.</param>
+/// <param name="Type">Kind of the object.</param>
+/// <param name="Name">The name as the medium has it; empty for the root and for what is missing.</param>
+internal readonly record struct ResolvedPath(ulong InodeNumber, ulong ParentInode, ObjectType Type, byte[] Name)
 {
     internal bool IsRoot => InodeNumber == PfsMount.RootInodeNumber;
 }
@@ -29,7 +34,7 @@ internal sealed class PathResolver(PfsMount pfs, FoldIndexCache indexes)
     internal NtStatus Resolve(
         ReadOnlySpan<char> path, ref DokanFileInfo info, ref RequestTimer timer, out ResolvedPath resolved)
     {
-        resolved = new ResolvedPath(PfsMount.RootInodeNumber, PfsMount.RootInodeNumber, ObjectType.Directory);
+        resolved = new ResolvedPath(PfsMount.RootInodeNumber, PfsMount.RootInodeNumber, ObjectType.Directory, []);
         if (path.IsEmpty || path[0] != Separator || !IsSyntaxValid(path[1..]))
             return NtStatus.ObjectNameInvalid;
         ReadOnlySpan<char> rest = path[1..];
@@ -39,7 +44,7 @@ internal sealed class PathResolver(PfsMount pfs, FoldIndexCache indexes)
             if (resolved.Type != ObjectType.Directory)
                 return NtStatus.ObjectPathNotFound;
             ulong parent = resolved.InodeNumber;
-            NtStatus status = Step(parent, component, ref info, ref timer, out resolved);
+            NtStatus status = Step(parent, component, isLast: rest.IsEmpty, ref info, ref timer, out resolved);
             if (status == NtStatus.ObjectNameNotFound)
                 return rest.IsEmpty ? NtStatus.ObjectNameNotFound : NtStatus.ObjectPathNotFound;
             if (status != NtStatus.Success)
@@ -50,42 +55,73 @@ internal sealed class PathResolver(PfsMount pfs, FoldIndexCache indexes)
     }
 
     /// <summary>Finds one name in a directory.</summary>
+    /// <param name="directory">Inode number of the directory.</param>
+    /// <param name="component">A valid name.</param>
+    /// <param name="isLast">Is the medium's spelling of the name wanted?</param>
+    /// <param name="info">For asking for more time.</param>
+    /// <param name="timer">The age of the request.</param>
+    /// <param name="resolved">What the name leads to.</param>
+    /// <returns>Success, ObjectNameNotFound, or what is wrong with the directory.</returns>
     internal NtStatus Step(
-        ulong directory, ReadOnlySpan<char> component, ref DokanFileInfo info, ref RequestTimer timer,
+        ulong directory, ReadOnlySpan<char> component, bool isLast, ref DokanFileInfo info, ref RequestTimer timer,
         out ResolvedPath resolved)
     {
-        resolved = new ResolvedPath(0, directory, ObjectType.Unknown);
-        FoldIndex index;
-        try
+        resolved = new ResolvedPath(0, directory, ObjectType.Unknown, []);
+        FoldIndex? index = indexes.Peek(directory);
+        if (index is null)
         {
-            index = indexes.Get(directory, ref info, ref timer);
-        }
-        catch (Hammer2Exception unreadable)
-        {
-            return ErrorStatus.OfOpening(unreadable.Error);
+            // What is wrong with the object is for whoever opens it; here only its name matters.
+            if (StepExactly(directory, component, ref resolved) == NtStatus.Success)
+                return NtStatus.Success;
+            try
+            {
+                index = indexes.Get(directory, ref info, ref timer);
+            }
+            catch (Hammer2Exception gone) when (gone.Error == Hammer2Error.NotFound)
+            {
+                return NtStatus.ObjectNameNotFound; // Removed since its own name was looked up.
+            }
+            catch (Hammer2Exception unreadable)
+            {
+                return ErrorStatus.OfOpening(unreadable.Error);
+            }
         }
 
-        if (index.TryFind(component, out FoldEntry entry))
-        {
-            resolved = new ResolvedPath(entry.InodeNumber, directory, entry.Type);
-            return NtStatus.Success;
-        }
-
-        return index.IsDamaged ? StepInDamage(directory, component, ref resolved) : NtStatus.ObjectNameNotFound;
+        if (!index.TryFind(component, out FoldEntry entry))
+            return index.IsDamaged ? StepExactly(directory, component, ref resolved) : NtStatus.ObjectNameNotFound;
+        byte[] name = isLast ? index.NameOf(entry.Index).ToArray() : [];
+        resolved = new ResolvedPath(entry.InodeNumber, directory, entry.Type, name);
+        return NtStatus.Success;
     }
 
-    /// <summary>A name that is not among the readable ones of a damaged directory: the exact spelling may say more.</summary>
-    private NtStatus StepInDamage(ulong directory, ReadOnlySpan<char> component, ref ResolvedPath resolved)
+    /// <summary>Looks a name up by the hash of its exact spelling: without an index, and where a part of the directory is
+    /// damaged and its names cannot be listed.</summary>
+    private NtStatus StepExactly(ulong directory, ReadOnlySpan<char> component, ref ResolvedPath resolved)
     {
         Span<byte> name = stackalloc byte[NameMapping.NameLengthMax];
         int length = NameMapping.ToMedium(component, name);
-        Hammer2Error error = pfs.TryLookup(directory, name[..length], out InodeAttributes attributes);
+        Hammer2Error error = TryLookup(directory, name[..length], out InodeAttributes attributes);
         if (error == Hammer2Error.NotFound)
             return NtStatus.ObjectNameNotFound;
         if (error != Hammer2Error.None)
             return ErrorStatus.OfOpening(error);
-        resolved = new ResolvedPath(attributes.InodeNumber, directory, attributes.Type);
+        if (attributes.Type == ObjectType.Whiteout)
+            return NtStatus.ObjectNameNotFound;
+        resolved = new ResolvedPath(attributes.InodeNumber, directory, attributes.Type, name[..length].ToArray());
         return NtStatus.Success;
+    }
+
+    private Hammer2Error TryLookup(ulong directory, ReadOnlySpan<byte> name, out InodeAttributes attributes)
+    {
+        try
+        {
+            return pfs.TryLookup(directory, name, out attributes);
+        }
+        catch (Hammer2Exception unreadable)
+        {
+            attributes = default;
+            return unreadable.Error;
+        }
     }
 
     private static bool IsSyntaxValid(ReadOnlySpan<char> rest)

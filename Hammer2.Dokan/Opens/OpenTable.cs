@@ -1,16 +1,34 @@
-// All opens of a mount, so that Unmounted can release what got neither Cleanup nor CloseFile: handles that were open, and
-// opens that the driver gave up while CreateFile still ran (dokan-semantics A.3, D.8).
-// Invariant: an open is in the table from its success in CreateFile until exactly one of CloseFile and Unmounted takes it
-// out, and whoever takes it out disposes it. Calls OpenFile.
+// All opens of a mount, by handle and by object. By handle, so that Unmounted can release what got neither Cleanup nor
+// CloseFile: handles that were open, and opens that the driver gave up while CreateFile still ran (dokan-semantics A.3,
+// D.8). By object, for what the driver cannot see because it knows names only: sharing between several names of one inode,
+// and a deletion that is pending under another name (D.1, D.5).
+// Invariants: an open is in the table from its success in CreateFile until exactly one of CloseFile and Unmounted takes it
+// out, and whoever takes it out disposes it. It counts for its object until Cleanup. One short lock; nothing is called
+// under it but the folding of names.
 
 using System.Collections.Concurrent;
+using DokanNet;
+using Hammer2.Dokan.Names;
+using Hammer2.Dokan.Requests;
+using FileAccess = DokanNet.FileAccess;
 
 namespace Hammer2.Dokan.Opens;
 
 /// <summary>The table of opens.</summary>
-internal sealed class OpenTable
+/// <param name="caseSensitive">Does the driver tell names apart by case?</param>
+internal sealed class OpenTable(bool caseSensitive)
 {
+    private sealed class OpenObject
+    {
+        internal List<OpenFile> Opens { get; } = new(1);
+
+        /// <summary>The path under which it was marked for deletion; null when it is not.</summary>
+        internal string? MarkedPath { get; set; }
+    }
+
     private readonly ConcurrentDictionary<OpenFile, byte> _opens = new(ReferenceEqualityComparer.Instance);
+    private readonly Dictionary<ulong, OpenObject> _objects = [];
+    private readonly Lock _gate = new();
 
     /// <summary>Number of opens.</summary>
     internal int Count => _opens.Count;
@@ -18,8 +36,46 @@ internal sealed class OpenTable
     /// <summary>The opens of this moment.</summary>
     internal IEnumerable<OpenFile> All => _opens.Keys;
 
-    /// <summary>Enters an open.</summary>
-    internal void Add(OpenFile open) => _opens.TryAdd(open, 0);
+    /// <summary>Enters an open, if the other opens of its object allow it.</summary>
+    /// <returns>Success, DeletePending or SharingViolation.</returns>
+    internal NtStatus Enter(OpenFile open)
+    {
+        lock (_gate)
+        {
+            OpenObject named = ObjectOf(open.Named.InodeNumber);
+            OpenObject data = open.Link is null ? named : ObjectOf(open.Vnode.InodeNumber);
+            NtStatus status = IsMarkedElsewhere(open, named) || IsMarkedElsewhere(open, data) ? NtStatus.DeletePending
+                : Conflicts(open, data) ? NtStatus.SharingViolation
+                : NtStatus.Success;
+            if (status == NtStatus.Success)
+            {
+                named.Opens.Add(open);
+                if (data != named)
+                    data.Opens.Add(open);
+                _opens.TryAdd(open, 0);
+            }
+
+            Forget(open.Named.InodeNumber, named);
+            Forget(open.Vnode.InodeNumber, data);
+            return status;
+        }
+    }
+
+    /// <summary>The handles of an open are gone: it no longer counts for its object.</summary>
+    /// <returns>False when it was cleaned up before.</returns>
+    internal bool CleanUp(OpenFile open)
+    {
+        if (!open.CleanUp())
+            return false;
+        lock (_gate)
+        {
+            Leave(open.Named.InodeNumber, open);
+            if (open.Link is not null)
+                Leave(open.Vnode.InodeNumber, open);
+        }
+
+        return true;
+    }
 
     /// <summary>Takes an open out and releases it.</summary>
     /// <returns>False when it was released before.</returns>
@@ -27,7 +83,101 @@ internal sealed class OpenTable
     {
         if (!_opens.TryRemove(open, out _))
             return false;
+        CleanUp(open);
         open.Dispose();
         return true;
     }
+
+    /// <summary>Marks the object of an open for deletion, or takes the mark back. It goes with the last open of the
+    /// object.</summary>
+    internal void SetDeletePending(OpenFile open, bool pending)
+    {
+        lock (_gate)
+        {
+            if (_objects.TryGetValue(open.Named.InodeNumber, out OpenObject? known))
+                known.MarkedPath = pending ? open.Path : null;
+        }
+    }
+
+    /// <summary>Is the object marked for deletion?</summary>
+    internal bool IsDeletePending(ulong inodeNumber)
+    {
+        lock (_gate)
+            return _objects.TryGetValue(inodeNumber, out OpenObject? known) && known.MarkedPath is not null;
+    }
+
+    /// <summary>Is the object marked for deletion under another name than this one? Opens under the same name are the
+    /// driver's to refuse, who knows better: it may have refused the deletion after it was agreed to here.</summary>
+    internal bool IsDeletePending(ulong inodeNumber, string path)
+    {
+        lock (_gate)
+            return _objects.TryGetValue(inodeNumber, out OpenObject? known) && IsMarkedElsewhere(path, known);
+    }
+
+    /// <summary>Does a handle on the object exist?</summary>
+    internal bool IsOpen(ulong inodeNumber)
+    {
+        lock (_gate)
+            return _objects.ContainsKey(inodeNumber);
+    }
+
+    /// <summary>The opens of an object that have handles.</summary>
+    internal OpenFile[] OpensOf(ulong inodeNumber)
+    {
+        lock (_gate)
+            return _objects.TryGetValue(inodeNumber, out OpenObject? known) ? [.. known.Opens] : [];
+    }
+
+    private OpenObject ObjectOf(ulong inodeNumber)
+    {
+        if (!_objects.TryGetValue(inodeNumber, out OpenObject? known))
+            _objects.Add(inodeNumber, known = new OpenObject());
+        return known;
+    }
+
+    private void Leave(ulong inodeNumber, OpenFile open)
+    {
+        if (!_objects.TryGetValue(inodeNumber, out OpenObject? known))
+            return;
+        known.Opens.Remove(open);
+        Forget(inodeNumber, known);
+    }
+
+    private void Forget(ulong inodeNumber, OpenObject known)
+    {
+        if (known.Opens.Count == 0)
+            _objects.Remove(inodeNumber);
+    }
+
+    /// <summary>The standard check, against opens under other names only: those under the same one are the driver's, which
+    /// drops them a little later than this table does.</summary>
+    private bool Conflicts(OpenFile open, OpenObject known)
+    {
+        if (!Counts(open.Access))
+            return false;
+        foreach (OpenFile other in known.Opens)
+        {
+            if (Counts(other.Access) && (Excludes(open.Access, other.Share) || Excludes(other.Access, open.Share)) && !IsSameName(open.Path, other.Path))
+                return true;
+        }
+
+        return false;
+    }
+
+    /// <summary>Opens with only attribute or security rights conflict with nothing.</summary>
+    private static bool Counts(FileAccess access) =>
+        AccessMask.WantsDataRead(access) || AccessMask.WantsDataWrite(access) || AccessMask.WantsDelete(access);
+
+    private static bool Excludes(FileAccess access, FileShare share) =>
+        (AccessMask.WantsDataRead(access) && (share & FileShare.Read) == 0)
+        || (AccessMask.WantsDataWrite(access) && (share & FileShare.Write) == 0)
+        || (AccessMask.WantsDelete(access) && (share & FileShare.Delete) == 0);
+
+    private bool IsMarkedElsewhere(OpenFile open, OpenObject known) => IsMarkedElsewhere(open.Path, known);
+
+    private bool IsMarkedElsewhere(string path, OpenObject known) =>
+        known.MarkedPath is { } marked && !IsSameName(path, marked);
+
+    private bool IsSameName(string left, string right) =>
+        caseSensitive ? string.Equals(left, right, StringComparison.Ordinal) : FoldTable.Same(left, right);
 }

@@ -85,11 +85,16 @@ internal sealed partial class Hammer2Operations
         ref RequestTimer timer)
     {
         ulong parent = directory.Vnode.InodeNumber;
-        FoldIndex index = _indexes.Get(parent, ref info, ref timer);
-        if (!index.TryFind(name, out FoldEntry entry))
+        if (!NameMapping.IsSyntaxValid(name)
+            || _paths.Step(parent, name, isLast: true, ref info, ref timer, out ResolvedPath entry) is var status
+            && status == NtStatus.ObjectNameNotFound)
+        {
             return;
+        }
+
         Hammer2Error error = TryGetAttributes(entry.InodeNumber, out InodeAttributes attributes);
-        found.Add(Describe(parent, index.ShownName(entry.Index), entry.Type, entry.InodeNumber, error, attributes));
+        string shown = _indexes.Peek(parent)?.ShownName(entry.Name) ?? NameMapping.ToWindows(entry.Name);
+        found.Add(Describe(parent, shown, entry.Type, entry.InodeNumber, error, attributes));
     }
 
     private void FindMany(
@@ -139,10 +144,10 @@ internal sealed partial class Hammer2Operations
     private void AddDots(OpenFile directory, List<FindFileInformation> found)
     {
         InodeAttributes self = AttributesOf(directory);
-        if (TryGetAttributes(directory.ParentInode, out InodeAttributes parent) != Hammer2Error.None)
+        if (TryGetAttributes(directory.Place.ParentInode, out InodeAttributes parent) != Hammer2Error.None)
             parent = self;
-        found.Add(FileRecord.Of(TargetKind.Directory, self, hidden: false).ToFindInformation("."));
-        found.Add(FileRecord.Of(TargetKind.Directory, parent, hidden: false).ToFindInformation(".."));
+        found.Add(FileRecord.Of(TargetKind.Directory, self, Remembered(self.InodeNumber), hidden: false).ToFindInformation("."));
+        found.Add(FileRecord.Of(TargetKind.Directory, parent, Remembered(parent.InodeNumber), hidden: false).ToFindInformation(".."));
     }
 
     /// <summary>One entry of a listing. An object whose inode cannot be read is listed by its name and type alone.</summary>
@@ -152,17 +157,17 @@ internal sealed partial class Hammer2Operations
         bool hidden = IsHidden(name);
         if (error != Hammer2Error.None)
         {
-            var unknown = new InodeAttributes { Type = type, Mode = FileRecord.AnyWriteBit };
+            var unknown = new InodeAttributes { Type = type, Mode = WindowsAttributes.AnyWriteBit };
             return new FindFileInformation
             {
                 FileName = name.AsMemory(),
-                Attributes = FileRecord.Of(FileRecord.KindOf(type), unknown, hidden).Attributes,
+                Attributes = FileRecord.Of(FileRecord.KindOf(type), unknown, default, hidden).Attributes,
             };
         }
 
         if (attributes.Type == ObjectType.Symlink && TryFollow(directory, inodeNumber, out InodeAttributes target))
-            return FileRecord.Of(TargetKind.File, target, hidden).ToFindInformation(name);
-        return FileRecord.Of(FileRecord.KindOf(attributes.Type), attributes, hidden).ToFindInformation(name);
+            return FileRecord.Of(TargetKind.File, target, Remembered(target.InodeNumber), hidden).ToFindInformation(name);
+        return FileRecord.Of(FileRecord.KindOf(attributes.Type), attributes, Remembered(inodeNumber), hidden).ToFindInformation(name);
     }
 
     private bool TryFollow(ulong directory, ulong linkInode, out InodeAttributes target)

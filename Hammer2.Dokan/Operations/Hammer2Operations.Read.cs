@@ -52,7 +52,7 @@ internal sealed partial class Hammer2Operations
         {
             if (OpenOf(ref info) is not { } open)
                 return NtStatus.InvalidHandle;
-            fileInfo = FileRecord.Of(open.Kind, AttributesOf(open), open.IsHidden).ToHandleInformation();
+            fileInfo = Record(open).ToHandleInformation();
             return NtStatus.Success;
         }
         catch (Exception thrown)
@@ -100,6 +100,11 @@ internal sealed partial class Hammer2Operations
         bytesRead = done;
         return NtStatus.Success;
     }
+
+    private FileRecord Record(OpenFile open) => FileRecord.Of(
+        open.Kind, AttributesOf(open), Remembered(open.Vnode.InodeNumber), IsHidden(open.Place.FileName));
+
+    private RememberedFacts Remembered(ulong inodeNumber) => _memory.IsEmpty ? default : _memory[inodeNumber];
 
     /// <summary>The attributes as they are now; those of the open when the engine cannot say (it is being closed).</summary>
     private static InodeAttributes AttributesOf(OpenFile open)

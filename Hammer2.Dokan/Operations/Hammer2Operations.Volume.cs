@@ -1,11 +1,8 @@
-// The volume as a whole, and security descriptors (dokan-semantics A.14, A.15, E.3 to E.5).
+// The volume as a whole (dokan-semantics A.14, E.3, E.4).
 // Invariants: volume queries never fail, with or without a handle, before Mounted or at the end; the numbers are ordered
-// and not negative; descriptors are the constant bytes made at mount time.
+// and not negative.
 
-using System.Security.AccessControl;
 using DokanNet;
-using Hammer2.Dokan.Opens;
-using Hammer2.Dokan.Requests;
 using Hammer2.Engine.Pfs;
 using LTRData.Extensions.Native.Memory;
 
@@ -18,7 +15,7 @@ internal sealed partial class Hammer2Operations
         NativeMemory<char> volumeLabel, out FileSystemFeatures features, NativeMemory<char> fileSystemName,
         out uint maximumComponentLength, ref uint volumeSerialNumber, ref DokanFileInfo info)
     {
-        features = VolumeFacts.Features;
+        features = _facts.Features;
         maximumComponentLength = VolumeFacts.ComponentLengthMax;
         volumeSerialNumber = _facts.SerialNumber;
         try
@@ -62,27 +59,5 @@ internal sealed partial class Hammer2Operations
         (totalNumberOfBytes, totalNumberOfFreeBytes) = _facts.Space;
         freeBytesAvailable = totalNumberOfFreeBytes;
         return NtStatus.Success;
-    }
-
-    /// <inheritdoc />
-    public NtStatus GetFileSecurity(
-        ReadOnlyNativeMemory<char> fileNamePtr, out FileSystemSecurity? security, AccessControlSections sections,
-        ref DokanFileInfo info)
-    {
-        security = null;
-        try
-        {
-            if (OpenOf(ref info) is not { } open)
-                return NtStatus.InvalidHandle;
-            bool isDirectory = open.Kind == TargetKind.Directory;
-
-            // Whatever parts are asked for: the whole is always valid, and a query for the empty SACL finds none.
-            security = _securityFromBytes(isDirectory ? _descriptors.Directory : _descriptors.File, isDirectory);
-            return NtStatus.Success;
-        }
-        catch (Exception thrown)
-        {
-            return Fault(nameof(GetFileSecurity), fileNamePtr, thrown);
-        }
     }
 }

@@ -1,8 +1,8 @@
-// The Windows front end proper: DokanNet's callbacks over one opened PFS, read-only for now.
+// The Windows front end proper: DokanNet's callbacks over one opened PFS.
 // Invariants: no exception leaves a callback; Context is assigned once, in a CreateFile that succeeds, and stays usable
 // after Cleanup; AccessDenied is never answered when Delete was asked; nothing here touches the mounted volume itself or
-// waits for another callback. Partial by concern: Create, Read, Find, Volume, Refusals. Calls the rooms of this project
-// and the engine.
+// waits for another callback. Names change under one lock; what only looks at them takes none. Partial by concern: Create,
+// Make, Delete, Move, Read, Write, Set, Find, Volume, Rights. Calls the rooms of this project and the engine.
 
 using System.Runtime.Versioning;
 using System.Security.AccessControl;
@@ -34,9 +34,17 @@ internal sealed partial class Hammer2Operations : IDokanOperations2, IDisposable
     private readonly PathResolver _paths;
     private readonly LinkResolver _links;
     private readonly VolumeFacts _facts;
-    private readonly SecurityDescriptorBytes _descriptors;
+    private readonly IRights _rights;
     private readonly Func<byte[], bool, FileSystemSecurity?> _securityFromBytes;
-    private readonly OpenTable _opens = new();
+    private readonly CreateRules _rules;
+    private readonly ObjectMemory _memory = new();
+    private readonly NameTunnel _tunnel;
+    private readonly OpenTable _opens;
+    private readonly bool _isWritable;
+
+    /// <summary>Held by whoever changes names, so that what he looked at stays until he is done.</summary>
+    private readonly Lock _names = new();
+    private long _nameChanges;
     private readonly OperationGate _gate = new();
     private readonly ManualResetEventSlim _mounted = new(initialState: false);
     private volatile string? _mountPoint;
@@ -55,13 +63,26 @@ internal sealed partial class Hammer2Operations : IDokanOperations2, IDisposable
         _clock = options.Clock;
         _hideDotFiles = options.HideDotFiles;
         _failDamagedListings = options.FailDamagedListings;
-        _indexes = new FoldIndexCache(pfs, options.NameIndexBytesMax);
+        _isWritable = pfs.Volume.IsWritable && options.Rights != RightsMode.DenyWrite;
+        _rules = new CreateRules(_isWritable);
+        _tunnel = new NameTunnel(options.Clock);
+        _opens = new OpenTable(options.CaseSensitive);
+        _indexes = new FoldIndexCache(pfs, options.NameIndexBytesMax, options.CaseSensitive);
         _paths = new PathResolver(pfs, _indexes);
         _links = new LinkResolver(pfs);
-        _facts = new VolumeFacts(pfs.Info.Label, pfs.Info.FileSystemId, options);
-        _descriptors = new SecurityDescriptorBytes(ownerSid);
+        _facts = new VolumeFacts(pfs.Info.Label, pfs.Info.FileSystemId, options, _isWritable);
+        _rights = options.Rights == RightsMode.Posix ? new PosixRights(options.Owners) : new UserRights(ownerSid);
         _securityFromBytes = securityFromBytes;
     }
+
+    /// <summary>Who made a request; asked while CreateFile runs.</summary>
+    internal delegate Requestor? RequestorSource(ref DokanFileInfo info);
+
+    /// <summary>Takes the bytes out of the class of Windows; a test that runs elsewhere has another.</summary>
+    internal Func<FileSystemSecurity, byte[]> BytesOfSecurity { get; init; } = WindowsSecurity.ToBytes;
+
+    /// <summary>Says who makes a request; a test that runs elsewhere has another.</summary>
+    internal RequestorSource WhoAsks { get; init; } = WindowsSecurity.RequestorOf;
 
     /// <inheritdoc />
     public int DirectoryListingTimeoutResetIntervalMs => 5000;
@@ -71,6 +92,9 @@ internal sealed partial class Hammer2Operations : IDokanOperations2, IDisposable
 
     /// <summary>The fold indexes, for measurements.</summary>
     internal FoldIndexCache Indexes => _indexes;
+
+    /// <summary>Does the mount take changes?</summary>
+    internal bool IsWritable => _isWritable;
 
     /// <summary>The mount point that Windows gave, once it is known.</summary>
     internal string? MountPoint => _mountPoint;
@@ -116,6 +140,9 @@ internal sealed partial class Hammer2Operations : IDokanOperations2, IDisposable
                     released++;
             }
 
+            _indexes.Dispose();
+            if (_isWritable)
+                _pfs.Volume.Sync();
             _log.LogInformation("PFS {Label} is unmounted; {Count} opens were released", _pfs.Info.Label, released);
             return NtStatus.Success;
         }
@@ -131,6 +158,11 @@ internal sealed partial class Hammer2Operations : IDokanOperations2, IDisposable
         _mounted.Dispose();
         _gate.Dispose();
     }
+
+    /// <summary>How many times a name went or led elsewhere through this mount.</summary>
+    private long NameChanges => Interlocked.Read(ref _nameChanges);
+
+    private void NoteNameChange() => Interlocked.Increment(ref _nameChanges);
 
     /// <summary>The open of a handle, or null when the driver has none.</summary>
     private static OpenFile? OpenOf(ref DokanFileInfo info) => info.Context as OpenFile;

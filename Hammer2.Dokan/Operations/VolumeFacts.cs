@@ -17,17 +17,22 @@ internal sealed class VolumeFacts
 
     /// <summary>Named streams, reparse points, sparse files and hard links are left out: each would promise requests
     /// that fail.</summary>
-    internal const FileSystemFeatures Features =
-        FileSystemFeatures.CasePreservedNames | FileSystemFeatures.UnicodeOnDisk | FileSystemFeatures.PersistentAcls
-        | FileSystemFeatures.ReadOnlyVolume;
+    private const FileSystemFeatures Always =
+        FileSystemFeatures.CasePreservedNames | FileSystemFeatures.UnicodeOnDisk | FileSystemFeatures.PersistentAcls;
 
     private const string Suffix = " (HAMMER2)";
     private readonly Lock _gate = new();
     private long _totalBytes;
     private long _freeBytes;
 
-    internal VolumeFacts(string pfsLabel, Guid fileSystemId, DokanMountOptions options)
+    internal VolumeFacts(string pfsLabel, Guid fileSystemId, DokanMountOptions options, bool isWritable)
     {
+        Features = Always;
+        if (!isWritable)
+            Features |= FileSystemFeatures.ReadOnlyVolume;
+        if (options.CaseSensitive)
+            Features |= FileSystemFeatures.CaseSensitiveSearch;
+
         // The file system name says NTFS for the sake of programs that insist on it, so the label says the truth.
         Label = options.VolumeLabel is { } chosen
             ? Cut(chosen, LabelLengthMax)
@@ -35,6 +40,8 @@ internal sealed class VolumeFacts
         FileSystemName = options.FileSystemName;
         SerialNumber = SerialOf(fileSystemId);
     }
+
+    internal FileSystemFeatures Features { get; }
 
     internal string Label { get; }
 

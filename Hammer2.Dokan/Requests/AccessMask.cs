@@ -33,6 +33,14 @@ internal static class AccessMask
     internal static bool WantsDataWrite(FileAccess expanded) =>
         (expanded & (FileAccess.WriteData | FileAccess.AppendData)) != 0;
 
+    /// <summary>Does the expanded mask ask to read data, to list, or to run?</summary>
+    internal static bool WantsDataRead(FileAccess expanded) => (expanded & (FileAccess.ReadData | FileAccess.Execute)) != 0;
+
+    /// <summary>Does the expanded mask ask to change anything of the object itself or of its entries?</summary>
+    internal static bool WantsChange(FileAccess expanded) =>
+        (expanded & (FileAccess.WriteData | FileAccess.AppendData | FileAccess.WriteAttributes | FileAccess.Delete
+            | FileAccess.DeleteChild)) != 0;
+
     /// <summary>Does the expanded mask ask for data in either direction?</summary>
     internal static bool WantsData(FileAccess expanded) =>
         (expanded & (FileAccess.ReadData | FileAccess.Execute | FileAccess.WriteData | FileAccess.AppendData)) != 0;

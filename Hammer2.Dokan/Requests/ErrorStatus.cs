@@ -15,6 +15,12 @@ internal static class ErrorStatus
     {
         Hammer2Error.None => NtStatus.Success,
         Hammer2Error.NotFound => NtStatus.ObjectNameNotFound,
+        Hammer2Error.Exists => NtStatus.ObjectNameCollision,
+        Hammer2Error.NotEmpty => NtStatus.DirectoryNotEmpty,
+        Hammer2Error.NoSpace or Hammer2Error.FileTooLarge => NtStatus.DiskFull,
+        Hammer2Error.NotPermitted => NtStatus.AccessDenied,
+        Hammer2Error.TooManyLinks => Status.TooManyLinks,
+        Hammer2Error.InUse => NtStatus.SharingViolation,
         Hammer2Error.NotADirectory => NtStatus.ObjectPathNotFound,
         Hammer2Error.IsADirectory => Status.FileIsADirectory,
         Hammer2Error.NameTooLong or Hammer2Error.InvalidName => NtStatus.ObjectNameInvalid,

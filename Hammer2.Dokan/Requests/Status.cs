@@ -15,6 +15,7 @@ internal static class Status
     internal const NtStatus NotSupported = (NtStatus)0xC00000BB;
     internal const NtStatus IoDeviceError = (NtStatus)0xC0000185;
     internal const NtStatus FileCorruptError = (NtStatus)0xC0000102;
+    internal const NtStatus TooManyLinks = (NtStatus)0xC0000265;
     internal const NtStatus InsufficientResources = (NtStatus)0xC000009A;
 
     /// <summary>The refusal for lack of rights that fits the expanded mask.</summary>

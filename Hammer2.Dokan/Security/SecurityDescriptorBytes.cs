@@ -1,76 +1,158 @@
-// The security descriptor of the mode rights=user: the same for every object, in self-relative form.
-// Invariants: owner, group and a protected DACL are always present (the driver checks that what was asked for is valid);
-// the driver enforces nothing by it, Windows shows it and judges ownership by it (dokan-semantics E.5, G.4).
+// Self-relative security descriptors as bytes, made and taken apart without any Windows class, so that both are tested
+// everywhere. Layout: revision, control bits, offsets of owner, group, SACL and DACL, then those parts (MS-DTYP 2.4).
+// Invariants: what is made has owner, group and a protected DACL, because the driver checks that every part that is asked
+// for is valid (dokan-semantics E.5); what is taken apart may come from any program, so every offset and length is checked.
 // Calls SecurityIdentifierBytes.
 
 using System.Buffers.Binary;
 
 namespace Hammer2.Dokan.Security;
 
-/// <summary>Descriptors made at mount time, one for files and one for directories.</summary>
-internal sealed class SecurityDescriptorBytes
+/// <summary>One entry of an access control list.</summary>
+/// <param name="Allows">Allows the rights, or denies them.</param>
+/// <param name="Rights">Access mask.</param>
+/// <param name="Sid">Whom it is about, as text.</param>
+internal readonly record struct AccessEntry(bool Allows, uint Rights, string Sid);
+
+/// <summary>What of a descriptor was present.</summary>
+internal sealed record ParsedDescriptor(string? Owner, string? Group, IReadOnlyList<AccessEntry>? Dacl);
+
+/// <summary>Making and reading of descriptors.</summary>
+internal static class SecurityDescriptorBytes
 {
     private const int HeaderLength = 20;
+    private const int AclHeaderLength = 8;
+    private const int AceHeaderLength = 8;
     private const ushort DaclPresent = 0x0004;
     private const ushort DaclProtected = 0x1000;
     private const ushort SelfRelative = 0x8000;
     private const byte ObjectAndContainerInherit = 0x03;
-    private const uint FullControl = 0x001F01FF;
+    private const byte InheritOnly = 0x08;
 
-    /// <summary>Descriptors owned by the given user; the group is derived when it is not given.</summary>
-    internal SecurityDescriptorBytes(string ownerSid, string? groupSid = null)
+    /// <summary>A descriptor with these parts.</summary>
+    /// <param name="owner">SID.</param>
+    /// <param name="group">SID.</param>
+    /// <param name="entries">The list, in the order in which Windows looks at it.</param>
+    /// <param name="inherits">Do new objects below a directory get the same?</param>
+    internal static byte[] Build(string owner, string group, ReadOnlySpan<AccessEntry> entries, bool inherits)
     {
-        byte[] owner = SecurityIdentifierBytes.Parse(ownerSid);
-        byte[] group = SecurityIdentifierBytes.Parse(groupSid ?? SecurityIdentifierBytes.PrimaryGroupOf(ownerSid));
-        string[] trustees =
-        [
-            SecurityIdentifierBytes.LocalSystem, SecurityIdentifierBytes.Administrators, ownerSid,
-            SecurityIdentifierBytes.AuthenticatedUsers,
-        ];
-        byte[][] allowed = [.. trustees.Distinct(StringComparer.OrdinalIgnoreCase).Select(SecurityIdentifierBytes.Parse)];
-        File = Build(owner, group, Acl(allowed, inheritance: 0));
-        Directory = Build(owner, group, Acl(allowed, ObjectAndContainerInherit));
-    }
-
-    /// <summary>The descriptor of every object that is not a directory.</summary>
-    internal byte[] File { get; }
-
-    /// <summary>The descriptor of every directory: inherited by what is made below.</summary>
-    internal byte[] Directory { get; }
-
-    private static byte[] Acl(byte[][] allowed, byte inheritance)
-    {
-        int length = 8 + allowed.Sum(sid => 8 + sid.Length);
-        var acl = new byte[length];
-        acl[0] = 2;
-        BinaryPrimitives.WriteUInt16LittleEndian(acl.AsSpan(2), (ushort)length);
-        BinaryPrimitives.WriteUInt16LittleEndian(acl.AsSpan(4), (ushort)allowed.Length);
-        Span<byte> rest = acl.AsSpan(8);
-        foreach (byte[] sid in allowed)
-        {
-            rest[1] = inheritance;
-            BinaryPrimitives.WriteUInt16LittleEndian(rest[2..], (ushort)(8 + sid.Length));
-            BinaryPrimitives.WriteUInt32LittleEndian(rest[4..], FullControl);
-            sid.CopyTo(rest[8..]);
-            rest = rest[(8 + sid.Length)..];
-        }
-
-        return acl;
-    }
-
-    private static byte[] Build(byte[] owner, byte[] group, byte[] acl)
-    {
-        int groupOffset = HeaderLength + owner.Length;
-        int aclOffset = groupOffset + group.Length;
+        byte[] ownerBytes = SecurityIdentifierBytes.Parse(owner);
+        byte[] groupBytes = SecurityIdentifierBytes.Parse(group);
+        byte[] acl = Acl(entries, inherits ? ObjectAndContainerInherit : (byte)0);
+        int groupOffset = HeaderLength + ownerBytes.Length;
+        int aclOffset = groupOffset + groupBytes.Length;
         var descriptor = new byte[aclOffset + acl.Length];
         descriptor[0] = 1;
         BinaryPrimitives.WriteUInt16LittleEndian(descriptor.AsSpan(2), SelfRelative | DaclPresent | DaclProtected);
         BinaryPrimitives.WriteUInt32LittleEndian(descriptor.AsSpan(4), HeaderLength);
         BinaryPrimitives.WriteUInt32LittleEndian(descriptor.AsSpan(8), (uint)groupOffset);
         BinaryPrimitives.WriteUInt32LittleEndian(descriptor.AsSpan(16), (uint)aclOffset);
-        owner.CopyTo(descriptor, HeaderLength);
-        group.CopyTo(descriptor, groupOffset);
+        ownerBytes.CopyTo(descriptor, HeaderLength);
+        groupBytes.CopyTo(descriptor, groupOffset);
         acl.CopyTo(descriptor, aclOffset);
         return descriptor;
+    }
+
+    /// <summary>Takes a descriptor apart.</summary>
+    /// <returns>False when it is not one.</returns>
+    internal static bool TryParse(ReadOnlySpan<byte> descriptor, out ParsedDescriptor parsed)
+    {
+        parsed = new ParsedDescriptor(null, null, null);
+        if (descriptor.Length < HeaderLength || descriptor[0] != 1)
+            return false;
+        ushort control = BinaryPrimitives.ReadUInt16LittleEndian(descriptor[2..]);
+        if ((control & SelfRelative) == 0
+            || !TrySid(descriptor, Offset(descriptor, 4), out string? owner)
+            || !TrySid(descriptor, Offset(descriptor, 8), out string? group))
+        {
+            return false;
+        }
+
+        IReadOnlyList<AccessEntry>? dacl = null;
+        int aclOffset = Offset(descriptor, 16);
+        if ((control & DaclPresent) != 0 && aclOffset != 0 && !TryAcl(descriptor, aclOffset, out dacl))
+            return false;
+        parsed = new ParsedDescriptor(owner, group, dacl);
+        return true;
+    }
+
+    private static byte[] Acl(ReadOnlySpan<AccessEntry> entries, byte inheritance)
+    {
+        var sids = new byte[entries.Length][];
+        int length = AclHeaderLength;
+        for (int i = 0; i < entries.Length; i++)
+        {
+            sids[i] = SecurityIdentifierBytes.Parse(entries[i].Sid);
+            length += AceHeaderLength + sids[i].Length;
+        }
+
+        var acl = new byte[length];
+        acl[0] = 2;
+        BinaryPrimitives.WriteUInt16LittleEndian(acl.AsSpan(2), (ushort)length);
+        BinaryPrimitives.WriteUInt16LittleEndian(acl.AsSpan(4), (ushort)entries.Length);
+        Span<byte> rest = acl.AsSpan(AclHeaderLength);
+        for (int i = 0; i < entries.Length; i++)
+        {
+            rest[0] = entries[i].Allows ? (byte)0 : (byte)1;
+            rest[1] = inheritance;
+            BinaryPrimitives.WriteUInt16LittleEndian(rest[2..], (ushort)(AceHeaderLength + sids[i].Length));
+            BinaryPrimitives.WriteUInt32LittleEndian(rest[4..], entries[i].Rights);
+            sids[i].CopyTo(rest[AceHeaderLength..]);
+            rest = rest[(AceHeaderLength + sids[i].Length)..];
+        }
+
+        return acl;
+    }
+
+    private static int Offset(ReadOnlySpan<byte> descriptor, int at)
+    {
+        uint offset = BinaryPrimitives.ReadUInt32LittleEndian(descriptor[at..]);
+        return offset > int.MaxValue ? int.MaxValue : (int)offset;
+    }
+
+    private static bool TrySid(ReadOnlySpan<byte> descriptor, int offset, out string? sid)
+    {
+        sid = null;
+        if (offset == 0)
+            return true;
+        if (offset >= descriptor.Length)
+            return false;
+        sid = SecurityIdentifierBytes.ToText(descriptor[offset..]);
+        return sid is not null;
+    }
+
+    private static bool TryAcl(ReadOnlySpan<byte> descriptor, int offset, out IReadOnlyList<AccessEntry>? entries)
+    {
+        entries = null;
+        if (offset > descriptor.Length - AclHeaderLength)
+            return false;
+        ReadOnlySpan<byte> acl = descriptor[offset..];
+        int length = BinaryPrimitives.ReadUInt16LittleEndian(acl[2..]);
+        int count = BinaryPrimitives.ReadUInt16LittleEndian(acl[4..]);
+        if (length < AclHeaderLength || length > acl.Length)
+            return false;
+        ReadOnlySpan<byte> rest = acl[AclHeaderLength..length];
+        var found = new List<AccessEntry>();
+        for (int i = 0; i < count; i++)
+        {
+            if (rest.Length < AceHeaderLength)
+                return false;
+            int size = BinaryPrimitives.ReadUInt16LittleEndian(rest[2..]);
+            if (size < AceHeaderLength || size > rest.Length)
+                return false;
+
+            // Only the two plain kinds say something of rights; one that is only to be inherited says nothing of this object.
+            if (rest[0] <= 1 && (rest[1] & InheritOnly) == 0)
+            {
+                if (SecurityIdentifierBytes.ToText(rest[AceHeaderLength..size]) is not { } sid)
+                    return false;
+                found.Add(new AccessEntry(rest[0] == 0, BinaryPrimitives.ReadUInt32LittleEndian(rest[4..]), sid));
+            }
+
+            rest = rest[size..];
+        }
+
+        entries = found;
+        return true;
     }
 }

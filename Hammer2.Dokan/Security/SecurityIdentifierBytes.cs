@@ -13,6 +13,7 @@ internal static class SecurityIdentifierBytes
     internal const string LocalSystem = "S-1-5-18";
     internal const string Administrators = "S-1-5-32-544";
     internal const string AuthenticatedUsers = "S-1-5-11";
+    internal const string Everyone = "S-1-1-0";
 
     private const int SubAuthoritiesMax = 15;
 
@@ -40,6 +41,18 @@ internal static class SecurityIdentifierBytes
         }
 
         return bytes;
+    }
+
+    /// <summary>The text of the SID at the beginning of some bytes, or null when there is none.</summary>
+    internal static string? ToText(ReadOnlySpan<byte> bytes)
+    {
+        if (bytes.Length < 8 || bytes[0] != 1 || bytes[1] > SubAuthoritiesMax || bytes.Length < 8 + (4 * bytes[1]))
+            return null;
+        ulong authority = BinaryPrimitives.ReadUInt64BigEndian(bytes) & 0xFFFF_FFFF_FFFF;
+        var text = new System.Text.StringBuilder("S-1-").Append(authority);
+        for (int i = 0; i < bytes[1]; i++)
+            text.Append('-').Append(BinaryPrimitives.ReadUInt32LittleEndian(bytes[(8 + (4 * i))..]));
+        return text.ToString();
     }
 
     /// <summary>The group that Windows gives an account by default: the domain's group 513 for an account of a machine or

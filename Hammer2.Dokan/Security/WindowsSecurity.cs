@@ -1,10 +1,11 @@
 // The Windows-only remainder of security: who mounts, and the .NET object that DokanNet wants around the bytes.
-// Invariant: nothing is decided here; the bytes come from SecurityDescriptorBytes, which is tested everywhere.
+// Invariant: nothing is decided here; the bytes come from and go to SecurityDescriptorBytes, which is tested everywhere.
 // Calls the .NET security classes, which exist on Windows alone.
 
 using System.Runtime.Versioning;
 using System.Security.AccessControl;
 using System.Security.Principal;
+using DokanNet;
 
 namespace Hammer2.Dokan.Security;
 
@@ -18,6 +19,21 @@ internal static class WindowsSecurity
         FileSystemSecurity security = isDirectory ? new DirectorySecurity() : new FileSecurity();
         security.SetSecurityDescriptorBinaryForm(descriptor);
         return security;
+    }
+
+    /// <summary>The bytes of a descriptor that a program sets.</summary>
+    internal static byte[] ToBytes(FileSystemSecurity security) => security.GetSecurityDescriptorBinaryForm();
+
+    /// <summary>Who made the request; only while CreateFile runs. Null when Windows does not say.</summary>
+    internal static Requestor? RequestorOf(ref DokanFileInfo info)
+    {
+        using WindowsIdentity identity = info.GetRequestor();
+        if (identity.User is not { } user)
+            return null;
+        var groups = new HashSet<string>(StringComparer.OrdinalIgnoreCase);
+        foreach (IdentityReference group in identity.Groups ?? [])
+            groups.Add(group.Value);
+        return new Requestor(user.Value, groups);
     }
 
     /// <summary>The SID of the user who runs this process.</summary>

@@ -61,6 +61,14 @@ internal sealed class InodeSlot : IDisposable
     /// <summary>File data that waits in memory; null for what never had any.</summary>
     internal DirtyBlocks? Dirty { get; set; }
 
+    /// <summary>Of a directory: how many times its names changed since this slot exists. Raised under the exclusive lock.</summary>
+    internal long NamesVersion => Interlocked.Read(ref _namesVersion);
+
+    private long _namesVersion;
+
+    /// <summary>Notes that a name of this directory came, went or leads elsewhere; the caller holds the lock exclusively.</summary>
+    internal void NamesChanged() => Interlocked.Increment(ref _namesVersion);
+
     /// <summary>Replaces the chain; the caller holds the lock exclusively.</summary>
     internal void Replace(InodeChain chain)
     {

@@ -26,6 +26,12 @@ public readonly ref struct NewInode
     /// <summary>Minor number of a device.</summary>
     public uint DeviceMinor { get; init; }
 
+    /// <summary>BSD chflags bits.</summary>
+    public uint UserFlags { get; init; }
+
+    /// <summary>Birth time in microseconds since 1970; null = now.</summary>
+    public long? BirthTimeUs { get; init; }
+
     /// <summary>Target of a symlink: 1 to 65535 bytes, no NUL.</summary>
     public ReadOnlySpan<byte> SymlinkTarget { get; init; }
 }

@@ -123,7 +123,15 @@ public sealed partial class PfsMount
         return name.SequenceEqual(".."u8) ? Hammer2Error.NotEmpty : TryRemove(directory, name, isDirectory: true);
     }
 
-    private Hammer2Error TryRemove(Vnode directory, ReadOnlySpan<byte> name, bool isDirectory)
+    /// <summary>Removes a name if it still leads to an object that the caller has open: a file or link, or an empty directory.</summary>
+    /// <returns>NotFound (also when the name leads elsewhere by now), NotEmpty, NotPermitted, ReadOnly.</returns>
+    public Hammer2Error TryRemoveName(Vnode directory, ReadOnlySpan<byte> name, Vnode target)
+    {
+        ArgumentNullException.ThrowIfNull(target);
+        return TryRemove(directory, name, target.Type == ObjectType.Directory, target.InodeNumber);
+    }
+
+    private Hammer2Error TryRemove(Vnode directory, ReadOnlySpan<byte> name, bool isDirectory, ulong only = 0)
     {
         ArgumentNullException.ThrowIfNull(directory);
         Volume.ThrowIfClosed();
@@ -140,6 +148,9 @@ public sealed partial class PfsMount
                 return error;
             try
             {
+                // What is checked here is checked again under the locks: the entry must still lead to this target.
+                if (only != 0 && target?.Slot.InodeNumber != only)
+                    return Hammer2Error.NotFound;
                 error = TryRemoveLocked(directory.Inode.Slot, name, target, isDirectory, writer, operation.Ledger);
                 if (error != Hammer2Error.Unsupported)
                     return error;
@@ -282,9 +293,10 @@ public sealed partial class PfsMount
             Gid = what.Gid ?? parent.Data.Gid,
             DeviceMajor = what.DeviceMajor,
             DeviceMinor = what.DeviceMinor,
+            UserFlags = what.UserFlags,
             ChangeTime = now,
             ModifyTime = now,
-            BirthTime = now,
+            BirthTime = what.BirthTimeUs ?? now,
             LinkCount = 1,
             ParentInode = parent.Data.InodeNumber,
             CompressionSetting = parent.Data.CompressionSetting,
@@ -321,6 +333,7 @@ public sealed partial class PfsMount
 
     private void Touch(InodeSlot directory, long now, SpaceLedger ledger)
     {
+        directory.NamesChanged();
         ref InodeData data = ref directory.Current.Content.Data;
         data.ModifyTime = now;
         data.ChangeTime = now;

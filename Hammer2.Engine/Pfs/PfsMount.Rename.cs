@@ -163,7 +163,8 @@ public sealed partial class PfsMount
         source.ParentInode = move.To.InodeNumber;
         source.ChangeTime = now;
         Touch(move.From, now, ledger);
-        Touch(move.To, now, ledger);
+        if (!ReferenceEquals(move.From, move.To))
+            Touch(move.To, now, ledger);
         return Hammer2Error.None;
     }
 
@@ -187,7 +188,8 @@ public sealed partial class PfsMount
         source.ChangeTime = now;
         target.ChangeTime = now;
         Touch(move.From, now, ledger);
-        Touch(move.To, now, ledger);
+        if (!ReferenceEquals(move.From, move.To))
+            Touch(move.To, now, ledger);
         return Hammer2Error.None;
     }
 

@@ -38,6 +38,38 @@ public sealed partial class Vnode
         }
     }
 
+    /// <summary>
+    /// Writes as much of the data as lies inside the file, whose size it never changes: what a pager does whose pages end
+    /// behind the end of the file.
+    /// </summary>
+    /// <param name="offset">First byte.</param>
+    /// <param name="data">Cut off at the end of the file.</param>
+    /// <param name="written">Bytes that lay inside, all of them written; 0 when none did.</param>
+    public Hammer2Error TryOverwrite(long offset, ReadOnlySpan<byte> data, out int written)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(offset);
+        written = 0;
+        Hammer2Error error = CheckFile();
+        if (error != Hammer2Error.None)
+            return error;
+        error = TryBegin(OperationClaims.Data(offset, data.Length, long.MaxValue), ClaimLevel.Write, out Operation operation);
+        if (error != Hammer2Error.None)
+            return error;
+        using Operation running = operation;
+        using InodeLock held = InodeLock.Exclusive(_inode);
+        ref InodeData inode = ref held.Chain.Content.Data;
+        if (BsdFlags.Forbid(inode.UserFlags, BsdFlags.Fixed))
+            return Hammer2Error.NotPermitted;
+        if ((ulong)offset >= inode.Size)
+            return Hammer2Error.None;
+        data = data[..(int)Math.Min((ulong)data.Length, inode.Size - (ulong)offset)];
+        if (!data.IsEmpty)
+            error = Write(held.Chain.Content, offset, data, operation);
+        if (error == Hammer2Error.None)
+            written = data.Length;
+        return error;
+    }
+
     /// <summary>Writes the data at the end of the file, wherever that is by then.</summary>
     /// <param name="data">All of it is written, or nothing.</param>
     /// <param name="offset">Where it went.</param>

@@ -36,6 +36,12 @@ public sealed partial class Vnode : IDisposable
     /// <summary>Kind of object; never changes.</summary>
     public ObjectType Type { get; }
 
+    /// <summary>
+    /// Of a directory: a number that changes whenever one of its names comes, goes or leads elsewhere, as long as somebody has
+    /// the directory open. For caches of names.
+    /// </summary>
+    public long NamesVersion => _inode.Slot.NamesVersion;
+
     internal Inode Inode => _inode;
 
     /// <summary>The attributes as they are now.</summary>

@@ -1,6 +1,7 @@
-// A golden image mounted through the adapter on the simulated driver.
-// Invariants: devices are borrowed and never written; Dispose unmounts, and fails the test when the adapter broke a rule
-// of the driver or kept an open.
+// An image mounted through the adapter on the simulated driver: a golden one for reading, or a fresh one for writing.
+// Invariants: golden devices are borrowed and never written; Dispose unmounts, and fails the test when the adapter broke a
+// rule of the driver or kept an open. A fresh volume is then checked strictly and must show the same tree when it is opened
+// again for reading. The other half makes fresh volumes.
 
 using DokanNet;
 using Hammer2.Dokan;
@@ -9,6 +10,8 @@ using Hammer2.Engine.Devices;
 using Hammer2.Engine.Pfs;
 using Hammer2.Engine.Primitives;
 using Hammer2.Engine.Volumes;
+using Hammer2.Torture.Crash;
+using Hammer2.Torture.Devices;
 using Hammer2.Tests.Hostile;
 using Hammer2.Tests.Images;
 using Hammer2.Tests.SimulatedDriver;
@@ -64,20 +67,23 @@ internal sealed class ManualClock : TimeProvider
 }
 
 /// <summary>A mounted image.</summary>
-internal sealed class DokanVolume : IDisposable
+internal sealed partial class DokanVolume : IDisposable
 {
     internal const string UserSid = "S-1-5-21-1111-2222-3333-1001";
 
-    private readonly Hammer2Volume _volume;
+    private readonly Func<DokanVolume> _again;
+    private Hammer2Volume _volume;
     private readonly int _thread = Environment.CurrentManagedThreadId;
     private bool _unmounted;
     private bool _failed;
 
     private DokanVolume(
-        FaultDevice[] devices, string label, SimulatorOptions simulator, DokanMountOptions options, VolumeOptions? volume,
+        IReadOnlyList<IBlockDevice> devices, string label, SimulatorOptions simulator, DokanMountOptions options, VolumeOptions? volume,
         Func<IDokanOperations2, IDokanOperations2>? wrap)
     {
-        Devices = devices;
+        Devices = [.. devices.OfType<FaultDevice>()];
+        Media = devices;
+        _again = () => new DokanVolume(devices, label, simulator, options, volume, wrap);
         _volume = Hammer2Volume.Open(devices, volume);
         Pfs = _volume.OpenPfs(label);
         Adapter = new Hammer2Operations(Pfs, options with { Logger = Log }, UserSid, SimulatedDriver.SimulatedDriver.CaptureDescriptor);
@@ -86,17 +92,23 @@ internal sealed class DokanVolume : IDisposable
         AppDomain.CurrentDomain.FirstChanceException += NoteFailure;
     }
 
+    /// <summary>The devices of a golden image.</summary>
     internal FaultDevice[] Devices { get; }
 
-    internal PfsMount Pfs { get; }
+    /// <summary>The devices, whatever they are.</summary>
+    internal IReadOnlyList<IBlockDevice> Media { get; }
 
-    internal Hammer2Operations Adapter { get; }
+    internal Hammer2Volume Volume => _volume;
 
-    internal SimulatedDriver.SimulatedDriver Driver { get; }
+    internal PfsMount Pfs { get; private set; }
 
-    internal Win32Client Client { get; }
+    internal Hammer2Operations Adapter { get; private set; }
 
-    internal ListLogger Log { get; } = new();
+    internal SimulatedDriver.SimulatedDriver Driver { get; private set; }
+
+    internal Win32Client Client { get; private set; }
+
+    internal ListLogger Log { get; private set; } = new();
 
     internal static DokanVolume Mount(
         string image, SimulatorOptions? simulator = null, DokanMountOptions? options = null, VolumeOptions? volume = null,
@@ -112,7 +124,7 @@ internal sealed class DokanVolume : IDisposable
         Mount([new FaultDevice(image.Finish())], ImageBuilder.Label, new SimulatorOptions { BypassWriteProtection = true });
 
     private static DokanVolume Mount(
-        FaultDevice[] devices, string label, SimulatorOptions? simulator, DokanMountOptions? options = null,
+        IReadOnlyList<IBlockDevice> devices, string label, SimulatorOptions? simulator, DokanMountOptions? options = null,
         VolumeOptions? volume = null, Func<IDokanOperations2, IDokanOperations2>? wrap = null,
         Action<DokanVolume>? beforeMounted = null)
     {
@@ -153,8 +165,13 @@ internal sealed class DokanVolume : IDisposable
     internal void Unmount()
     {
         _unmounted = true;
-        Assert.AreEqual(NtStatus.Success, Driver.Unmount());
+        NtStatus status = Driver.Unmount();
+        if (_volume.Failure is null)
+            Assert.AreEqual(NtStatus.Success, status);
     }
+
+    /// <summary>The test failed on another thread: the end is not judged.</summary>
+    internal void GiveUp() => _failed = true;
 
     /// <summary>A test that failed already leaves handles open; saying so as well would hide why it failed.</summary>
     private void NoteFailure(object? sender, System.Runtime.ExceptionServices.FirstChanceExceptionEventArgs args) =>
@@ -165,10 +182,12 @@ internal sealed class DokanVolume : IDisposable
         AppDomain.CurrentDomain.FirstChanceException -= NoteFailure;
         bool closedAll = Driver.OpenCount == 0 || _unmounted;
         int left = Adapter.OpenCount;
-        if (!_unmounted)
-            Unmount();
+        bool goes = false;
+        TreeSnapshot? shown = null;
         try
         {
+            if (!_unmounted)
+                Unmount();
             if (_failed)
                 return;
             Driver.Dispose();
@@ -176,7 +195,11 @@ internal sealed class DokanVolume : IDisposable
             if (Driver.OpenCount == 0)
                 Assert.AreEqual(0, left, "the adapter kept opens that were closed");
             Assert.AreEqual(0, Adapter.OpenCount, "the adapter kept opens after Unmounted");
-            Assert.AreEqual(0, Pfs.OpenInodes, "the engine has inodes that nobody closed");
+            if (_volume.Failure is null)
+                Assert.AreEqual(0, Pfs.OpenInodes, "the engine has inodes that nobody closed");
+            goes = true;
+            if (IsJudged)
+                shown = TreeSnapshot.Of(_volume);
         }
         finally
         {
@@ -184,5 +207,8 @@ internal sealed class DokanVolume : IDisposable
             Pfs.Dispose();
             _volume.Dispose();
         }
+
+        if (goes && shown is not null)
+            JudgeMedium(shown);
     }
 }

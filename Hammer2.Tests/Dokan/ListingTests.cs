@@ -172,7 +172,7 @@ public sealed class ListingTests
         }
 
         // N03 and N13: while one spelling is open, another arrives with the first one's and means the same file.
-        SimulatedHandle first = volume.MustOpen("\\case\\readme", GR);
+        SimulatedHandle first = volume.MustOpen("\\case\\rEaDmE", GR);
         Assert.AreEqual(NtStatus.Success, volume.Driver.QueryInformation(first, out ByHandleFileInformation readme));
         SimulatedHandle second = volume.MustOpen("\\case\\README", GR);
         volume.Driver.QueryInformation(second, out ByHandleFileInformation same);

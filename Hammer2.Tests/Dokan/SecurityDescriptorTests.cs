@@ -53,8 +53,8 @@ public sealed class SecurityDescriptorTests
     [TestMethod]
     public void L19_OwnerGroupAndAProtectedDaclAreAlwaysThere()
     {
-        var descriptors = new SecurityDescriptorBytes(User);
-        foreach ((byte[] bytes, byte flags) in new[] { (descriptors.File, (byte)0), (descriptors.Directory, (byte)3) })
+        var descriptors = new UserRights(User);
+        foreach ((byte[] bytes, byte flags) in new[] { (descriptors.DescriptorOf(default, isDirectory: false), (byte)0), (descriptors.DescriptorOf(default, isDirectory: true), (byte)3) })
         {
             Parsed parsed = Parse(bytes);
             Assert.AreEqual(User, parsed.Owner);
@@ -68,7 +68,7 @@ public sealed class SecurityDescriptorTests
     [TestMethod]
     public void AServiceAccountIsItsOwnGroupAndListedOnce()
     {
-        Parsed parsed = Parse(new SecurityDescriptorBytes("S-1-5-18").File);
+        Parsed parsed = Parse(new UserRights("S-1-5-18").DescriptorOf(default, isDirectory: false));
         Assert.AreEqual("S-1-5-18", parsed.Group);
         Assert.HasCount(3, parsed.Dacl);
     }
@@ -88,8 +88,9 @@ public sealed class SecurityDescriptorTests
     {
         if (OperatingSystem.IsWindows())
         {
-            var descriptors = new SecurityDescriptorBytes(WindowsSecurity.CurrentUserSid());
-            CollectionAssert.AreEqual(descriptors.File, WindowsSecurity.FromBytes(descriptors.File, false).GetSecurityDescriptorBinaryForm());
+            var descriptors = new UserRights(WindowsSecurity.CurrentUserSid());
+            byte[] file = descriptors.DescriptorOf(default, isDirectory: false);
+            CollectionAssert.AreEqual(file, WindowsSecurity.FromBytes(file, false).GetSecurityDescriptorBinaryForm());
             return;
         }
 

@@ -1,6 +1,6 @@
 // What the driver keeps for a name that is open: one block for all handles whose names are equal without regard to case.
-// Invariants: the spelling is that of the first opener and lives as long as the block; access to a block is guarded by
-// the lock of the driver. Calls nothing.
+// Invariants: the spelling is that of the first opener, or of the last rename, and lives as long as the block; access to a
+// block is guarded by the lock of the driver, its mapped pages by their own. Calls nothing.
 
 using FileAccess = DokanNet.FileAccess;
 
@@ -12,7 +12,7 @@ internal sealed class ControlBlock(string name)
     private readonly List<(SimulatedHandle Handle, FileAccess Access, FileShare Share)> _shares = [];
 
     /// <summary>The spelling of the first opener.</summary>
-    internal string Name { get; } = name;
+    internal string Name { get; set; } = name;
 
     /// <summary>Opens that were not closed.</summary>
     internal int OpenCount { get; set; }
@@ -23,10 +23,24 @@ internal sealed class ControlBlock(string name)
     /// <summary>Is the file to be deleted when its last handle goes?</summary>
     internal bool DeletePending { get; set; }
 
+    /// <summary>Sections through which programs can write.</summary>
+    internal int WritableSections { get; set; }
+
+    /// <summary>Sections that are running programs.</summary>
+    internal int ImageSections { get; set; }
+
+    /// <summary>Length of the longest section; a mapped file cannot be cut below it.</summary>
+    internal long MappedLength { get; set; }
+
+    /// <summary>Pages that Windows keeps for mapped views.</summary>
+    internal MappedPages Pages { get; } = new();
+
     /// <summary>Enters an open into the share table if it fits the others.</summary>
     internal bool TryShare(SimulatedHandle handle, FileAccess access, FileShare share)
     {
         (bool reads, bool writes, bool deletes) = Wants(access);
+        if (WritableSections > 0 && (share & FileShare.Write) == 0 && (reads || writes || deletes))
+            return false;
         foreach ((_, FileAccess otherAccess, FileShare otherShare) in _shares)
         {
             (bool otherReads, bool otherWrites, bool otherDeletes) = Wants(otherAccess);

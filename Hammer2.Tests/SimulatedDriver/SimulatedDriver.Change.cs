@@ -9,21 +9,48 @@ internal sealed partial class SimulatedDriver
 {
     private bool RefusesChanges => _options is { WriteProtected: true, BypassWriteProtection: false };
 
-    /// <summary>WriteFile at an absolute offset.</summary>
+    /// <summary>WriteFile at an absolute offset. Mapped pages of the range are written back first and then dropped.</summary>
     internal NtStatus Write(SimulatedHandle handle, long offset, ReadOnlySpan<byte> bytes, out int written, bool paging = false)
+    {
+        if (!paging && bytes.Length > 0)
+        {
+            FlushPages(handle.Block);
+            handle.Block.Pages.Purge(offset, bytes.Length);
+        }
+
+        return WriteEvent(handle, offset, bytes, out written, paging, toEnd: false);
+    }
+
+    /// <summary>WriteFile to the end, wherever that is: the adapter gets the offset -1 and a flag.</summary>
+    internal NtStatus Append(SimulatedHandle handle, ReadOnlySpan<byte> bytes, out int written)
+    {
+        FlushPages(handle.Block);
+        return WriteEvent(handle, -1, bytes, out written, paging: false, toEnd: true);
+    }
+
+    private NtStatus WriteEvent(
+        SimulatedHandle handle, long offset, ReadOnlySpan<byte> bytes, out int written, bool paging, bool toEnd)
     {
         written = 0;
         if (bytes.Length == 0)
             return NtStatus.Success;
         byte[] copy = bytes.ToArray();
         int taken = 0;
-        NtStatus status = Change(nameof(IDokanOperations2.WriteFile), handle, new RawFileInfo { PagingIo = paging ? (byte)1 : (byte)0 },
-            (GuardedMemory name, ref DokanFileInfo info) =>
-            {
-                using var buffer = new GuardedMemory(copy.Length, Faults);
-                copy.CopyTo(buffer.Bytes);
-                return _adapter.WriteFile(name.Text, buffer.ReadOnlyBuffer, out taken, offset, ref info);
-            });
+        var raw = new RawFileInfo { PagingIo = paging ? (byte)1 : (byte)0, WriteToEndOfFile = toEnd ? (byte)1 : (byte)0 };
+        NtStatus status = Change(nameof(IDokanOperations2.WriteFile), handle, raw, (GuardedMemory name, ref DokanFileInfo info) =>
+        {
+            using var buffer = new GuardedMemory(copy.Length, Faults);
+            copy.CopyTo(buffer.Bytes);
+            NtStatus answer = _adapter.WriteFile(name.Text, buffer.ReadOnlyBuffer, out taken, offset, ref info);
+            if (!copy.AsSpan().SequenceEqual(buffer.Bytes))
+                Faults.Add("WriteFile changed the buffer of the program");
+            return answer;
+        });
+        bool wrong = status != NtStatus.Success ? taken != 0 : paging ? taken < 0 || taken > copy.Length : taken != copy.Length;
+        if (wrong)
+            Faults.Add($"WriteFile: {taken} of {copy.Length} bytes were reported with {(long)status:X8}");
+        if (status == NtStatus.Success && !paging)
+            handle.WroteData = true;
         written = taken;
         return status;
     }
@@ -41,21 +68,49 @@ internal sealed partial class SimulatedDriver
     {
         if (RefusesChanges)
             return Statuses.MediaWriteProtected;
-        if (handle.Block.DeletePending == delete)
-            return NtStatus.Success;
-        (NtStatus queried, ByHandleFileInformation found) = OnPump(() => Query(handle));
-        if (queried != NtStatus.Success)
-            return queried;
-        if (delete && (found.Attributes & FileAttributes.ReadOnly) != 0)
-            return NtStatus.CannotDelete;
-        string callback = handle.IsDirectory ? nameof(IDokanOperations2.DeleteDirectory) : nameof(IDokanOperations2.DeleteFile);
-        NtStatus status = Change(callback, handle, new RawFileInfo { DeletePending = delete ? (byte)1 : (byte)0 },
-            (GuardedMemory name, ref DokanFileInfo info) => handle.IsDirectory
-                ? _adapter.DeleteDirectory(name.Text, ref info)
-                : _adapter.DeleteFile(name.Text, ref info));
-        if (status == NtStatus.Success)
-            handle.Block.DeletePending = delete;
-        return status;
+        lock (_gate)
+        {
+            if (handle.Block.DeletePending == delete)
+                return NtStatus.Success;
+        }
+
+        return OnPump(() => DispositionEvent(handle, delete));
+    }
+
+    /// <summary>The library asks for the attributes and refuses what is read-only; the driver refuses running programs.</summary>
+    private NtStatus DispositionEvent(SimulatedHandle handle, bool delete)
+    {
+        if (!Begin(handle))
+            return Gone;
+        try
+        {
+            (NtStatus queried, ByHandleFileInformation found) = Query(handle);
+            if (queried != NtStatus.Success)
+                return queried;
+            if (delete && (found.Attributes & FileAttributes.ReadOnly) != 0)
+                return NtStatus.CannotDelete;
+            string callback = handle.IsDirectory ? nameof(IDokanOperations2.DeleteDirectory) : nameof(IDokanOperations2.DeleteFile);
+            using GuardedMemory text = GuardedMemory.OfText(handle.Block.Name, Faults);
+            var raw = new RawFileInfo { DeletePending = delete ? (byte)1 : (byte)0 };
+            NtStatus status = Invoke(callback, handle, raw, (ref DokanFileInfo info) => handle.IsDirectory
+                ? _adapter.DeleteDirectory(text.Text, ref info)
+                : _adapter.DeleteFile(text.Text, ref info));
+            if (!delete && status != NtStatus.Success)
+                Faults.Add($"{callback}: taking a deletion back was refused");
+            if (status != NtStatus.Success)
+                return status;
+            lock (_gate)
+            {
+                if (delete && handle.Block.ImageSections > 0)
+                    return NtStatus.CannotDelete;
+                handle.Block.DeletePending = delete;
+                return NtStatus.Success;
+            }
+        }
+        finally
+        {
+            End(handle);
+        }
     }
 
     /// <summary>Basic information: attributes first, then times, and the times only if the attributes succeeded.</summary>
@@ -64,29 +119,42 @@ internal sealed partial class SimulatedDriver
     {
         NtStatus status = Change(nameof(IDokanOperations2.SetFileAttributes), handle, default,
             (GuardedMemory name, ref DokanFileInfo info) => _adapter.SetFileAttributes(name.Text, attributes, ref info));
-        return status != NtStatus.Success
-            ? status
-            : Change(nameof(IDokanOperations2.SetFileTime), handle, default,
-                (GuardedMemory name, ref DokanFileInfo info) => _adapter.SetFileTime(name.Text, created, accessed, written, ref info));
+        if (status != NtStatus.Success)
+            return status;
+
+        // DokanNet hands times over as local ones.
+        status = Change(nameof(IDokanOperations2.SetFileTime), handle, default, (GuardedMemory name, ref DokanFileInfo info) =>
+            _adapter.SetFileTime(name.Text, created?.ToLocalTime(), accessed?.ToLocalTime(), written?.ToLocalTime(), ref info));
+        if (status == NtStatus.Success)
+            Notify("attributes", handle.Block.Name);
+        return status;
     }
 
     /// <summary>Sets the size.</summary>
     internal NtStatus SetEndOfFile(SimulatedHandle handle, long length) =>
-        Change(nameof(IDokanOperations2.SetEndOfFile), handle, default,
+        Resize(nameof(IDokanOperations2.SetEndOfFile), handle, length,
             (GuardedMemory name, ref DokanFileInfo info) => _adapter.SetEndOfFile(name.Text, length, ref info));
 
     /// <summary>Sets the space set aside.</summary>
     internal NtStatus SetAllocationSize(SimulatedHandle handle, long length) =>
-        Change(nameof(IDokanOperations2.SetAllocationSize), handle, default,
+        Resize(nameof(IDokanOperations2.SetAllocationSize), handle, length,
             (GuardedMemory name, ref DokanFileInfo info) => _adapter.SetAllocationSize(name.Text, length, ref info));
 
-    /// <summary>Renames.</summary>
-    internal NtStatus Rename(SimulatedHandle handle, string target, bool replace) =>
-        Change(nameof(IDokanOperations2.MoveFile), handle, default, (GuardedMemory name, ref DokanFileInfo info) =>
+    /// <summary>A mapped file is not cut below its view; that is the driver's to refuse.</summary>
+    private NtStatus Resize(string callback, SimulatedHandle handle, long length, NamedCallback body)
+    {
+        lock (_gate)
         {
-            using GuardedMemory to = GuardedMemory.OfText(target, Faults);
-            return _adapter.MoveFile(name.Text, to.Text, replace, ref info);
-        });
+            if (length < handle.Block.MappedLength)
+                return Statuses.UserMappedFile;
+        }
+
+        FlushPages(handle.Block);
+        NtStatus status = Change(callback, handle, default, body);
+        if (status == NtStatus.Success)
+            Notify("size", handle.Block.Name);
+        return status;
+    }
 
     /// <summary>Changes the security descriptor: any failure but "write-protected" becomes "invalid parameter".</summary>
     internal NtStatus SetSecurity(SimulatedHandle handle)
@@ -105,7 +173,7 @@ internal sealed partial class SimulatedDriver
         return OnPump(() =>
         {
             if (!Begin(handle))
-                return NtStatus.InvalidHandle;
+                return Gone;
             try
             {
                 using GuardedMemory text = GuardedMemory.OfText(handle.Block.Name, Faults);

@@ -15,7 +15,13 @@ internal sealed partial class SimulatedDriver
     }
 
     /// <summary>The last handle of an open goes; mapped sections may live on.</summary>
-    internal void Cleanup(SimulatedHandle handle) => OnPump(() =>
+    internal void Cleanup(SimulatedHandle handle)
+    {
+        FlushPages(handle.Block);
+        OnPump(() => CleanupEvent(handle));
+    }
+
+    private bool CleanupEvent(SimulatedHandle handle)
     {
         if (_unmounting)
             return true;
@@ -43,9 +49,18 @@ internal sealed partial class SimulatedDriver
             return NtStatus.Success;
         });
         lock (_gate)
+        {
             handle.Block.Unshare(handle);
+            if (deletes)
+                handle.Block.DeletePending = false;
+        }
+
+        if (deletes)
+            Notify("removed", handle.Block.Name);
+        else if (handle.WroteData)
+            Notify("last write", handle.Block.Name);
         return true;
-    });
+    }
 
     /// <summary>Nothing but sections refers to the open any more: CloseFile follows when the last section and callback end.</summary>
     internal void Release(SimulatedHandle handle)
@@ -61,26 +76,15 @@ internal sealed partial class SimulatedDriver
             OnPump(() => CloseFile(handle));
     }
 
-    /// <summary>Maps the file: it stays alive after its handle.</summary>
-    internal void MapSection(SimulatedHandle handle)
+    /// <summary>The last handles of all that a process had open; the system closes them when it dies.</summary>
+    internal void EndProcess(params SimulatedHandle[] handles)
     {
-        lock (_gate)
-            handle.Sections++;
+        foreach (SimulatedHandle handle in handles)
+            CloseHandle(handle);
     }
 
-    /// <summary>Unmaps a section.</summary>
-    internal void UnmapSection(SimulatedHandle handle)
-    {
-        bool close;
-        lock (_gate)
-        {
-            handle.Sections--;
-            close = MayClose(handle);
-        }
-
-        if (close)
-            OnPump(() => CloseFile(handle));
-    }
+    /// <summary>What a program gets when a handle leads nowhere any more.</summary>
+    private NtStatus Gone => _unmounting ? NtStatus.NoSuchDevice : NtStatus.InvalidHandle;
 
     /// <summary>Begins a callback of a handle; false when the handle is gone.</summary>
     private bool Begin(SimulatedHandle handle)

@@ -79,6 +79,8 @@ internal sealed partial class SimulatedDriver
         OpenOutcome outcome = OnPump(() => Create(handle, request, disposition));
         if (outcome.Handle is null)
             Leave(handle);
+        else if (outcome.Information == CreateInformation.Created)
+            Notify("added", handle.Block.Name);
         return notFoundIsProtected && outcome.Status == NtStatus.ObjectNameNotFound
             ? outcome with { Status = Statuses.MediaWriteProtected }
             : outcome;
@@ -146,7 +148,8 @@ internal sealed partial class SimulatedDriver
             CreateDisposition.Overwrite => FileMode.Truncate,
             _ => FileMode.Create,
         };
-        NtStatus answer = CallCreate(handle, handle.Block.Name, Fold(request.Access), request, mode, request.Directory);
+        NtStatus? injected = InjectCreate?.Invoke(request);
+        NtStatus answer = injected ?? CallCreate(handle, handle.Block.Name, Fold(request.Access), request, mode, request.Directory);
         if (request.Abandon && answer is NtStatus.Success)
         {
             // The library drops the reply; nobody will ever visit this context again.
@@ -156,7 +159,7 @@ internal sealed partial class SimulatedDriver
 
         OpenOutcome outcome = Judge(handle, mode, answer);
         if (answer == NtStatus.AccessDenied && (request.Access & FileAccess.Delete) != 0)
-            outcome = RetryOnParent(handle, request, mode);
+            outcome = RetryOnParent(handle, request, mode, isFault: injected is null);
         if (outcome.Handle is null && handle.Context != 0)
         {
             Faults.Add($"CreateFile of {request.Name} failed with {(long)answer:X8} but left a context");
@@ -198,9 +201,10 @@ internal sealed partial class SimulatedDriver
     };
 
     /// <summary>The library's second attempt: it opens the parent and calls that the file. An adapter must not get here.</summary>
-    private OpenOutcome RetryOnParent(SimulatedHandle handle, OpenRequest request, FileMode mode)
+    private OpenOutcome RetryOnParent(SimulatedHandle handle, OpenRequest request, FileMode mode, bool isFault)
     {
-        Faults.Add($"CreateFile of {request.Name}: AccessDenied to a request for Delete makes the library open the parent");
+        if (isFault)
+            Faults.Add($"CreateFile of {request.Name}: AccessDenied to a request for Delete makes the library open the parent");
         int cut = handle.Block.Name.LastIndexOf('\\');
         string parent = cut <= 0 ? "\\" : handle.Block.Name[..cut];
         NtStatus answer = CallCreate(
@@ -226,7 +230,12 @@ internal sealed partial class SimulatedDriver
 
     private void CloseBlock(ControlBlock block)
     {
-        if (--block.OpenCount == 0)
+        if (--block.OpenCount > 0)
+            return;
+        block.DeletePending = false;
+
+        // The driver collects its blocks a while later and uses them again until then, spelling included.
+        if (!_options.KeepsBlocks && _blocks.TryGetValue(block.Name, out ControlBlock? known) && known == block)
             _blocks.Remove(block.Name);
     }
 }

@@ -15,7 +15,7 @@ internal sealed partial class SimulatedDriver
         (NtStatus status, List<FindFileInformation> found) = OnPump(() =>
         {
             if (!Begin(handle))
-                return (NtStatus.InvalidHandle, []);
+                return (Gone, []);
             try
             {
                 return QueryEvent(handle, pattern, restart, entriesMax);

@@ -26,6 +26,8 @@ internal sealed partial class SimulatedDriver
             return NtStatus.Success;
         if (handle.IsDirectory)
             return NtStatus.InvalidParameter;
+        if (!paging)
+            FlushPages(handle.Block);
         int length = buffer.Length;
         (NtStatus status, byte[] bytes) = OnPump(() => ReadEvent(handle, offset, length, paging));
         bytes.CopyTo(buffer);
@@ -37,7 +39,7 @@ internal sealed partial class SimulatedDriver
     private (NtStatus Status, byte[] Bytes) ReadEvent(SimulatedHandle handle, long offset, int length, bool paging)
     {
         if (!Begin(handle))
-            return (NtStatus.InvalidHandle, []);
+            return (Gone, []);
         try
         {
             using GuardedMemory text = GuardedMemory.OfText(handle.Block.Name, Faults);
@@ -70,7 +72,7 @@ internal sealed partial class SimulatedDriver
         (NtStatus status, ByHandleFileInformation found) = OnPump(() =>
         {
             if (!Begin(handle))
-                return (NtStatus.InvalidHandle, default);
+                return (Gone, default);
             try
             {
                 return Query(handle);
@@ -91,9 +93,14 @@ internal sealed partial class SimulatedDriver
         NtStatus status = Invoke(
             nameof(IDokanOperations2.GetFileInformation), handle, default,
             (ref DokanFileInfo info) => _adapter.GetFileInformation(text.Text, out found, ref info));
-        if (status != NtStatus.Success)
-            return (NtStatus.InvalidParameter, default);
         string name = handle.Block.Name;
+        if (status != NtStatus.Success)
+        {
+            if (!_unmounting)
+                Faults.Add($"GetFileInformation of {name} failed with {(long)status:X8}; programs see an invalid parameter");
+            return (NtStatus.InvalidParameter, default);
+        }
+
         if (found.FileIndex == 0)
             Faults.Add($"GetFileInformation of {name}: file index 0");
         if (found.NumberOfLinks < 1)

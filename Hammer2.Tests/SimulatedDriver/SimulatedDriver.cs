@@ -2,7 +2,7 @@
 // decides is decided here and never asked of the adapter; what the library makes of an answer is made here.
 // Invariants: each callback runs on a pulling thread with its own copy of the file information; rules that the adapter
 // breaks go to Faults, and Dispose fails the test when there are any, or when a context was left behind.
-// Partial by concern: Create, Close, Use, Find, Volume, Change. Calls the adapter's IDokanOperations2.
+// Partial by concern: Create, Close, Use, Find, Volume, Change, Move, Sections. Calls the adapter's IDokanOperations2.
 
 using System.Collections.Concurrent;
 using System.Reflection;
@@ -26,6 +26,9 @@ internal sealed record SimulatorOptions
 
     /// <summary>The driver lets everything through on a write-protected mount, so that the adapter's own answers are seen.</summary>
     internal bool BypassWriteProtection { get; init; }
+
+    /// <summary>Blocks of closed files are used again, as by the driver until it collects them.</summary>
+    internal bool KeepsBlocks { get; init; }
 }
 
 /// <summary>A simulated mount.</summary>
@@ -61,6 +64,12 @@ internal sealed partial class SimulatedDriver : IDisposable
 
     /// <summary>Rules that the adapter broke.</summary>
     internal FaultList Faults { get; } = new();
+
+    /// <summary>Answers in the adapter's place, for tests of what the library makes of an answer.</summary>
+    internal Func<OpenRequest, NtStatus?>? InjectCreate { get; set; }
+
+    /// <summary>What the driver tells those who watch directories.</summary>
+    internal ConcurrentQueue<string> Notifications { get; } = new();
 
     /// <summary>How often the adapter asked for more time.</summary>
     internal int TimeoutResets => Volatile.Read(ref _timeoutResets);
@@ -151,6 +160,8 @@ internal sealed partial class SimulatedDriver : IDisposable
             Faults.Add("a test ended with open handles and without unmounting");
         Faults.AssertNone();
     }
+
+    private void Notify(string what, string name) => Notifications.Enqueue($"{what} {name}");
 
     private static void FreeContext(SimulatedHandle handle)
     {

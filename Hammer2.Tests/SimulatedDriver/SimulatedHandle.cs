@@ -19,6 +19,9 @@ internal sealed class SimulatedHandle(ControlBlock block)
 
     internal bool DeleteOnClose { get; set; }
 
+    /// <summary>Was something written that watchers hear of at Cleanup?</summary>
+    internal bool WroteData { get; set; }
+
     /// <summary>Callbacks of this handle that run now.</summary>
     internal int Running { get; set; }
 

@@ -14,6 +14,9 @@ internal static class Statuses
     internal const NtStatus IoDeviceError = (NtStatus)0xC0000185;
     internal const NtStatus FileCorruptError = (NtStatus)0xC0000102;
 
+    internal const NtStatus UserMappedFile = (NtStatus)0xC0000243;
+    internal const NtStatus InsufficientResources = (NtStatus)0xC000009A;
+
     /// <summary>GetLastError after a status.</summary>
     internal static int ToWin32(NtStatus status) => status switch
     {
@@ -24,6 +27,7 @@ internal static class Statuses
         NtStatus.NoMoreFiles => 18,
         MediaWriteProtected => 19,
         NtStatus.CrcError or NtStatus.DataError => 23,
+        NtStatus.NotSameDevice => 17,
         NtStatus.SharingViolation => 32,
         NtStatus.EndOfFile => 38,
         NotSupported => 50,
@@ -36,6 +40,7 @@ internal static class Statuses
         NtStatus.NotADirectory => 267,
         NtStatus.NoSuchDevice => 433,
         IoDeviceError => 1117,
+        UserMappedFile => 1224,
         FileCorruptError => 1392,
         _ => 1,
     };

@@ -1,6 +1,6 @@
 // A program on the simulated mount: the Win32 calls that programs make, turned into driver requests the way the Win32
 // layer does it (rights that it adds, names that it trims, patterns that it rewrites; dokan-semantics B.21).
-// Errors are Win32 numbers. Calls the simulated driver only.
+// Errors are Win32 numbers. What changes something is in the other half. Calls the simulated driver only.
 
 using DokanNet;
 using FileAccess = DokanNet.FileAccess;
@@ -8,7 +8,7 @@ using FileAccess = DokanNet.FileAccess;
 namespace Hammer2.Tests.SimulatedDriver;
 
 /// <summary>A Win32 program.</summary>
-internal sealed class Win32Client(SimulatedDriver driver)
+internal sealed partial class Win32Client(SimulatedDriver driver)
 {
     internal const FileAccess GenericRead = (FileAccess)0x120089;
     internal const FileAccess GenericWrite = (FileAccess)0x120116;
@@ -17,7 +17,8 @@ internal sealed class Win32Client(SimulatedDriver driver)
 
     /// <summary>CreateFileW. Adds Synchronize and ReadAttributes, as Win32 does.</summary>
     internal SimulatedHandle? CreateFile(
-        string path, FileAccess access, FileShare share, FileMode mode, out int error, FileOptions options = FileOptions.None)
+        string path, FileAccess access, FileShare share, FileMode mode, out int error, FileOptions options = FileOptions.None,
+        FileAttributes attributes = FileAttributes.Normal)
     {
         CreateDisposition disposition = mode switch
         {
@@ -33,6 +34,7 @@ internal sealed class Win32Client(SimulatedDriver driver)
         {
             Share = share,
             Options = options,
+            Attributes = attributes,
         });
         error = Statuses.ToWin32(outcome.Status);
         if (outcome.Status == NtStatus.ObjectNameCollision && mode == FileMode.CreateNew)

@@ -1,0 +1,181 @@
+// Deletion (dokan-semantics A.2, A.11, D.1, D.2): asked for in DeleteFile or by an option of the open, done in the Cleanup
+// of the last handle.
+// Invariants: what goes is the one name by which the object was opened, and only if it still leads to the object; other
+// names, and handles and mapped pages that are still in use, keep it alive; never recursive. Who agreed to a deletion keeps
+// the promise: nothing new is made in a directory that is marked.
+
+using DokanNet;
+using Hammer2.Dokan.Directories;
+using Hammer2.Dokan.Opens;
+using Hammer2.Dokan.Requests;
+using Hammer2.Engine.Directories;
+using Hammer2.Engine.Inodes;
+using Hammer2.Engine.Pfs;
+using Hammer2.Engine.Primitives;
+using LTRData.Extensions.Native.Memory;
+using Microsoft.Extensions.Logging;
+
+namespace Hammer2.Dokan.Operations;
+
+internal sealed partial class Hammer2Operations
+{
+    /// <inheritdoc />
+    public void Cleanup(ReadOnlyNativeMemory<char> fileNamePtr, ref DokanFileInfo info)
+    {
+        try
+        {
+            if (OpenOf(ref info) is not { } open)
+                return;
+            if (info.DeletePending)
+                Remove(open, fileNamePtr);
+            else if (open.DeleteOnClose)
+                _opens.SetDeletePending(open, pending: true); // Others have it open; the last of them deletes.
+            _opens.CleanUp(open);
+        }
+        catch (Exception thrown)
+        {
+            Fault(nameof(Cleanup), fileNamePtr, thrown);
+        }
+    }
+
+    /// <inheritdoc />
+    public NtStatus DeleteFile(ReadOnlyNativeMemory<char> fileNamePtr, ref DokanFileInfo info) =>
+        MayDelete(nameof(DeleteFile), fileNamePtr, ref info);
+
+    /// <inheritdoc />
+    public NtStatus DeleteDirectory(ReadOnlyNativeMemory<char> fileNamePtr, ref DokanFileInfo info) =>
+        MayDelete(nameof(DeleteDirectory), fileNamePtr, ref info);
+
+    private NtStatus MayDelete(string callback, ReadOnlyNativeMemory<char> fileName, ref DokanFileInfo info)
+    {
+        if (!_gate.TryEnter())
+            return NtStatus.NoSuchDevice;
+        try
+        {
+            if (OpenOf(ref info) is not { } open)
+                return NtStatus.InvalidHandle;
+            lock (_names)
+            {
+                NtStatus status = info.DeletePending ? MayDelete(open, fileName) : NtStatus.Success;
+                if (status == NtStatus.Success)
+                    _opens.SetDeletePending(open, info.DeletePending);
+                return status;
+            }
+        }
+        catch (Exception thrown)
+        {
+            return Fault(callback, fileName, thrown);
+        }
+        finally
+        {
+            _gate.Exit();
+        }
+    }
+
+    private NtStatus MayDelete(OpenFile open, ReadOnlyNativeMemory<char> fileName)
+    {
+        if (open.IsRoot)
+            return NtStatus.CannotDelete;
+        if (!_isWritable)
+            return Status.MediaWriteProtected;
+        if (!IsNameOf(open, fileName))
+            return NtStatus.CannotDelete;
+        InodeAttributes now = open.Named.GetAttributes();
+        if ((now.UserFlags & WindowsAttributes.KeptFlags) != 0
+            || (open.Kind == TargetKind.File && open.Link is null && (WindowsAttributes.Stored(now) & FileAttributes.ReadOnly) != 0))
+        {
+            return NtStatus.CannotDelete;
+        }
+
+        return open.Kind == TargetKind.Directory && !IsEmpty(open.Vnode) ? NtStatus.DirectoryNotEmpty : NtStatus.Success;
+    }
+
+    /// <summary>Removes the name of an open. There is nobody to tell what goes wrong but the log.</summary>
+    private void Remove(OpenFile open, ReadOnlyNativeMemory<char> fileName)
+    {
+        if (!_gate.TryEnter())
+            return;
+        try
+        {
+            lock (_names)
+            {
+                if (!_isWritable || open.IsRoot || !IsNameOf(open, fileName))
+                {
+                    _log.LogWarning("Cleanup asks to delete {Path} through a handle on {Open}; nothing is deleted",
+                        fileName.IsNull ? "(nothing)" : fileName.Span.ToString(), open.Path);
+                    return;
+                }
+
+                Hammer2Error error = RemoveName(open.Place, open.Named);
+                if (error == Hammer2Error.None)
+                    _opens.SetDeletePending(open, pending: false);
+                else
+                    _log.LogWarning("{Path} was not deleted: {Error}", open.Path, error);
+            }
+        }
+        finally
+        {
+            _gate.Exit();
+        }
+    }
+
+    /// <summary>Takes one name away, under the lock of the names.</summary>
+    private Hammer2Error RemoveName(NamePlace place, Vnode target)
+    {
+        if (!TryOpenVnode(place.ParentInode, out Vnode? parent))
+            return Hammer2Error.NotFound;
+        using (parent)
+        {
+            InodeAttributes last = target.GetAttributes();
+            using (FoldIndexCache.DirectoryChange change = _indexes.Change(place.ParentInode))
+            {
+                Hammer2Error error = _pfs.TryRemoveName(parent!, place.Name, target);
+                if (error != Hammer2Error.None)
+                    return error;
+                NoteNameChange();
+                change.Removed(place.Name);
+                change.Complete();
+            }
+
+            if (last.Type == Engine.Format.ObjectType.Directory)
+                _indexes.Drop(last.InodeNumber);
+            else if (last.Type == Engine.Format.ObjectType.File)
+                _tunnel.Remember(place.ParentInode, place.Name, TunneledFacts.Of(last));
+            return Hammer2Error.None;
+        }
+    }
+
+    /// <summary>
+    /// Does the name that the driver gives belong to the open? It does not when the library, refused by somebody, opened the
+    /// parent and calls it the file (A.1). An ancestor that was renamed leaves old paths in the driver, whose last component
+    /// is still right.
+    /// </summary>
+    private static bool IsNameOf(OpenFile open, ReadOnlyNativeMemory<char> fileName)
+    {
+        if (fileName.IsNull)
+            return false;
+        ReadOnlySpan<char> given = fileName.Span;
+        string path = open.Path;
+        if (FoldsAlike(given, path))
+            return true;
+        bool isBelow = given.Length > path.Length && given[path.Length] == '\\' && FoldsAlike(given[..path.Length], path);
+        return !isBelow && FoldsAlike(given[(given.LastIndexOf('\\') + 1)..], open.Place.FileName);
+    }
+
+    private static bool FoldsAlike(ReadOnlySpan<char> left, ReadOnlySpan<char> right) => Names.FoldTable.Same(left, right);
+
+    private static bool IsEmpty(Vnode directory)
+    {
+        var batch = new DirectoryBatch(1) { WithAttributes = false, WithDots = false };
+        ulong position = 0;
+        do
+        {
+            directory.ReadDirectory(position, batch);
+            if (batch.Count > 0 || batch.Damage.Count > 0)
+                return false;
+            position = batch.NextPosition;
+        }
+        while (!batch.EndOfDirectory);
+        return true;
+    }
+}
