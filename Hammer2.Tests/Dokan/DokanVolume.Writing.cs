@@ -11,9 +11,9 @@ using Hammer2.Engine.Format;
 using Hammer2.Engine.Pfs;
 using Hammer2.Engine.Primitives;
 using Hammer2.Engine.Volumes;
+using Hammer2.Tests.SimulatedDriver;
 using Hammer2.Torture.Crash;
 using Hammer2.Torture.Devices;
-using Hammer2.Tests.SimulatedDriver;
 using FileAccess = DokanNet.FileAccess;
 
 namespace Hammer2.Tests.Dokan;

@@ -7,11 +7,11 @@ using Hammer2.Engine.Devices;
 using Hammer2.Engine.Pfs;
 using Hammer2.Engine.Primitives;
 using Hammer2.Engine.Volumes;
-using Hammer2.Torture.Crash;
-using Hammer2.Torture.Devices;
 using Hammer2.Tests.Devices;
 using Hammer2.Tests.Hostile;
 using Hammer2.Tests.SimulatedDriver;
+using Hammer2.Torture.Crash;
+using Hammer2.Torture.Devices;
 using static Hammer2.Tests.SimulatedDriver.CreateDisposition;
 
 namespace Hammer2.Tests.Dokan;
