@@ -4,6 +4,8 @@
 // that one, which waits for no callback. An index counts as long as its version is that of the directory; changes made
 // through this mount are entered into it, after anybody else's it is built anew. Calls FoldIndex and the engine.
 
+using System.Collections.Concurrent;
+using System.Diagnostics;
 using System.Runtime.Versioning;
 using DokanNet;
 using Hammer2.Dokan.Requests;
@@ -25,6 +27,7 @@ internal sealed class FoldIndexCache(PfsMount pfs, long bytesMax, bool caseSensi
     {
         private volatile FoldIndex? _index;
         private volatile bool _changing;
+        private long _lastUsed;
 
         internal ulong InodeNumber { get; } = inodeNumber;
 
@@ -36,6 +39,13 @@ internal sealed class FoldIndexCache(PfsMount pfs, long bytesMax, bool caseSensi
 
         /// <summary>No longer in the cache; guarded by <see cref="Building"/>.</summary>
         internal bool IsDropped { get; set; }
+
+        /// <summary>When it was last asked for, in ticks of the stopwatch. Written by anybody, in any order.</summary>
+        internal long LastUsed
+        {
+            get => Volatile.Read(ref _lastUsed);
+            set => Volatile.Write(ref _lastUsed, value);
+        }
 
         /// <summary>What the sum of bytes has of it; guarded by the gate of the cache.</summary>
         internal long CountedBytes { get; set; }
@@ -61,9 +71,10 @@ internal sealed class FoldIndexCache(PfsMount pfs, long bytesMax, bool caseSensi
         }
     }
 
+    private readonly ConcurrentDictionary<ulong, Slot> _slots = new();
+
+    /// <summary>Guards the sum of bytes. Look-ups do not take it.</summary>
     private readonly Lock _gate = new();
-    private readonly Dictionary<ulong, LinkedListNode<Slot>> _slots = [];
-    private readonly LinkedList<Slot> _recent = [];
     private long _bytes;
 
     /// <summary>Bytes held by the indexes.</summary>
@@ -77,20 +88,15 @@ internal sealed class FoldIndexCache(PfsMount pfs, long bytesMax, bool caseSensi
     }
 
     /// <summary>Number of directories held.</summary>
-    internal int Count
-    {
-        get
-        {
-            lock (_gate)
-                return _slots.Count;
-        }
-    }
+    internal int Count => _slots.Count;
 
     /// <summary>The index of a directory if it is at hand, or null.</summary>
     internal FoldIndex? Peek(ulong directoryInode)
     {
-        lock (_gate)
-            return _slots.TryGetValue(directoryInode, out LinkedListNode<Slot>? node) ? node.Value.Ready() : null;
+        if (!_slots.TryGetValue(directoryInode, out Slot? slot))
+            return null;
+        slot.LastUsed = Stopwatch.GetTimestamp();
+        return slot.Ready();
     }
 
     /// <summary>The index of a directory, read when it is not at hand. Throws Hammer2Exception when it cannot be read.</summary>
@@ -126,21 +132,12 @@ internal sealed class FoldIndexCache(PfsMount pfs, long bytesMax, bool caseSensi
     }
 
     /// <summary>To be held around a change of a directory's names. One change at a time: the caller holds the lock of the names.</summary>
-    internal DirectoryChange Change(ulong directoryInode)
-    {
-        lock (_gate)
-        {
-            return new DirectoryChange(this, _slots.TryGetValue(directoryInode, out LinkedListNode<Slot>? node) ? node.Value : null);
-        }
-    }
+    internal DirectoryChange Change(ulong directoryInode) => new(this, _slots.GetValueOrDefault(directoryInode));
 
     /// <summary>Forgets a directory that is gone.</summary>
     internal void Drop(ulong directoryInode)
     {
-        Slot? slot;
-        lock (_gate)
-            slot = _slots.TryGetValue(directoryInode, out LinkedListNode<Slot>? node) ? node.Value : null;
-        if (slot is null)
+        if (!_slots.TryGetValue(directoryInode, out Slot? slot))
             return;
         lock (slot.Building)
             Drop(slot);
@@ -149,10 +146,7 @@ internal sealed class FoldIndexCache(PfsMount pfs, long bytesMax, bool caseSensi
     /// <summary>Drops everything; no callback runs any more.</summary>
     public void Dispose()
     {
-        ulong[] all;
-        lock (_gate)
-            all = [.. _slots.Keys];
-        foreach (ulong inode in all)
+        foreach (ulong inode in _slots.Keys)
             Drop(inode);
     }
 
@@ -167,23 +161,9 @@ internal sealed class FoldIndexCache(PfsMount pfs, long bytesMax, bool caseSensi
     /// <summary>The slot of a directory, now the most recently used one.</summary>
     private Slot Touch(ulong directoryInode)
     {
-        lock (_gate)
-        {
-            if (_slots.TryGetValue(directoryInode, out LinkedListNode<Slot>? node))
-            {
-                if (_recent.First != node)
-                {
-                    _recent.Remove(node);
-                    _recent.AddFirst(node);
-                }
-
-                return node.Value;
-            }
-
-            node = _recent.AddFirst(new Slot(directoryInode));
-            _slots.Add(directoryInode, node);
-            return node.Value;
-        }
+        Slot slot = _slots.GetOrAdd(directoryInode, static inode => new Slot(inode));
+        slot.LastUsed = Stopwatch.GetTimestamp();
+        return slot;
     }
 
     /// <summary>Brings the sum of bytes up to date and drops the least recently used indexes beyond the budget.</summary>
@@ -192,18 +172,23 @@ internal sealed class FoldIndexCache(PfsMount pfs, long bytesMax, bool caseSensi
         List<Slot>? surplus = null;
         lock (_gate)
         {
-            if (!_slots.TryGetValue(mine.InodeNumber, out LinkedListNode<Slot>? node) || node.Value != mine)
+            if (!_slots.TryGetValue(mine.InodeNumber, out Slot? held) || held != mine)
                 return;
             long bytes = mine.Index?.Bytes ?? 0;
             _bytes += bytes - mine.CountedBytes;
             mine.CountedBytes = bytes;
             long excess = _bytes - bytesMax;
-            for (LinkedListNode<Slot>? last = _recent.Last; excess > 0 && last is not null; last = last.Previous)
+            if (excess > 0)
             {
-                if (last == node || last.Value.CountedBytes == 0)
-                    continue;
-                (surplus ??= []).Add(last.Value);
-                excess -= last.Value.CountedBytes;
+                foreach (Slot old in _slots.Values.OrderBy(static slot => slot.LastUsed))
+                {
+                    if (excess <= 0)
+                        break;
+                    if (old == mine || old.CountedBytes == 0)
+                        continue;
+                    (surplus ??= []).Add(old);
+                    excess -= old.CountedBytes;
+                }
             }
         }
 
@@ -228,10 +213,8 @@ internal sealed class FoldIndexCache(PfsMount pfs, long bytesMax, bool caseSensi
     {
         lock (_gate)
         {
-            if (_slots.TryGetValue(slot.InodeNumber, out LinkedListNode<Slot>? node) && node.Value == slot)
+            if (_slots.TryRemove(KeyValuePair.Create(slot.InodeNumber, slot)))
             {
-                _slots.Remove(slot.InodeNumber);
-                _recent.Remove(node);
                 _bytes -= slot.CountedBytes;
                 slot.CountedBytes = 0;
             }
