@@ -28,6 +28,9 @@ internal sealed class OpenedImage : IDisposable
 
     public PfsMount Pfs => _pfs ?? throw new InvalidOperationException("opened without a PFS");
 
+    /// <summary>Opens another PFS of the same volume; the caller disposes it.</summary>
+    public PfsMount OpenAnother(string label) => Guard(Image, () => Volume.OpenPfs(label));
+
     /// <summary>Opens the volume only.</summary>
     public static OpenedImage OpenVolume(VerbContext context, string image) =>
         new(image, Guard(image, () => Hammer2Volume.Open(Spec(image), Options(context))), null);

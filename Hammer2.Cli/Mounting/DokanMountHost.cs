@@ -65,12 +65,14 @@ internal sealed class DokanMountHost : IMountHost
     {
         private readonly DokanMount _mount;
         private readonly MountStates _states = MountStates.InUserProfile();
+        private readonly MountedVolume _state;
 
         public Session(DokanMount mount, MountRequest request)
         {
             _mount = mount;
-            _states.Add(new MountedVolume(
-                request.ImagePaths, request.Pfs.Label, mount.MountPoint, request.ReadOnly, Environment.ProcessId));
+            _state = new MountedVolume(
+                request.ImagePaths, request.Pfs.Label, mount.MountPoint, request.ReadOnly, Environment.ProcessId);
+            _states.Add(_state);
         }
 
         public string Target => _mount.MountPoint;
@@ -84,7 +86,7 @@ internal sealed class DokanMountHost : IMountHost
         public void Unmount()
         {
             _mount.Unmount();
-            _states.Remove(Environment.ProcessId);
+            _states.Remove(_state);
         }
 
         public void Dispose() => Unmount();

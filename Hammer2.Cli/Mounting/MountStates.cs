@@ -1,9 +1,11 @@
-// State files of mounts: one JSON file per serving process, named by its id. Invariants: a file is
+// State files of mounts: one JSON file per mount, named by the process that serves it and by the target. Invariants: a file is
 // written whole under another name and then renamed, so that a reader never sees half of one; a file
 // whose process is gone, or is another process by now, is removed.
 
 using System.Diagnostics;
 using System.Globalization;
+using System.Security.Cryptography;
+using System.Text;
 using System.Text.Json;
 using Hammer2.Cli.Output;
 
@@ -20,12 +22,12 @@ internal sealed class MountStates(string folder)
     {
         Directory.CreateDirectory(folder);
         var state = new State(mount, StartOf(mount.ProcessId!.Value));
-        string path = PathOf(mount.ProcessId!.Value);
+        string path = PathOf(mount);
         File.WriteAllBytes(path + ".new", JsonSerializer.SerializeToUtf8Bytes(state, ResultWriter.Shapes));
         File.Move(path + ".new", path, overwrite: true);
     }
 
-    public void Remove(int processId) => File.Delete(PathOf(processId));
+    public void Remove(MountedVolume mount) => File.Delete(PathOf(mount));
 
     public IReadOnlyList<MountedVolume> List()
     {
@@ -75,7 +77,11 @@ internal sealed class MountStates(string folder)
         }
     }
 
-    private string PathOf(int processId) => Path.Combine(folder, processId.ToString(CultureInfo.InvariantCulture) + ".json");
+    private string PathOf(MountedVolume mount)
+    {
+        string target = Convert.ToHexString(SHA256.HashData(Encoding.UTF8.GetBytes(mount.Target)))[..16];
+        return Path.Combine(folder, string.Create(CultureInfo.InvariantCulture, $"{mount.ProcessId!.Value}-{target}.json"));
+    }
 
     /// <summary>What a file holds.</summary>
     internal sealed record State(MountedVolume Mount, DateTime? StartedUtc);

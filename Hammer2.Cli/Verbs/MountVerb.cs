@@ -7,6 +7,7 @@ using System.CommandLine;
 using Hammer2.Cli.Listing;
 using Hammer2.Cli.Mounting;
 using Hammer2.Cli.Output;
+using Hammer2.Engine.Pfs;
 using Hammer2.Engine.Primitives;
 
 namespace Hammer2.Cli.Verbs;
@@ -29,6 +30,10 @@ internal static class MountVerb
         {
             Description = "Let the kernel collect what is written (Linux): faster small writes, but a full volume shows late.",
         };
+        var also = new Option<string[]>("--also")
+        {
+            Description = "LABEL=TARGET: show another PFS of the volume at another target, any number of times; the mount ends with the last of them.",
+        };
         var background = new Option<bool>("--background", "-b") { Description = "Return when it is mounted; umount ends it." };
         var child = new Option<bool>(BackgroundMount.ChildOption) { Hidden = true };
         var drive = new DriveOptions();
@@ -39,15 +44,16 @@ internal static class MountVerb
             $"hammer2 mount disk.img@DATA {place}",
             $"hammer2 mount --background disk.img {place}",
             $"hammer2 mount --read-only disk.img {place}",
+            $"hammer2 mount disk.img@ROOT {place} --also HOME={(OperatingSystem.IsWindows() ? "I:" : "/mnt/home")}",
             $"hammer2 mount vol0.img:vol1.img@MV {place}")
         {
-            image, target, readOnly, readWrite, writeback, background, child,
+            image, target, also, readOnly, readWrite, writeback, background, child,
         };
         foreach (Option option in drive.All)
             verb.Add(option);
         return verb.RunsRaw((context, parsed) =>
         {
-            var choices = new MountChoices(parsed.GetValue(readOnly), parsed.GetValue(readWrite), parsed.GetValue(writeback), drive.Of(parsed));
+            var choices = new MountChoices(parsed.GetValue(readOnly), parsed.GetValue(readWrite), parsed.GetValue(writeback), drive.Of(parsed), OtherPfs.Parse(parsed.GetValue(also) ?? []));
             if (choices is { ReadOnly: true, ReadWrite: true })
                 throw CliException.Usage("--read-only and --read-write exclude each other; give one of them");
             string imageName = parsed.GetRequiredValue(image);
@@ -67,20 +73,28 @@ internal static class MountVerb
             throw new CliException(ExitCode.CannotOpen, "mounting is not possible here: " + problem);
         using OpenedImage image = Open(context, imageName, choices);
         string paths = string.Join(':', OpenedImage.Spec(imageName).Paths.Select(Path.GetFullPath));
-        var request = new MountRequest(paths, image.Pfs, target, context.Logger)
+        MountRequest RequestOf(PfsMount pfs, string where) => new(paths, pfs, where, context.Logger)
         {
             ReadOnly = !image.Volume.IsWritable,
             CollectsWrites = choices.Writeback,
             Drive = choices.Drive,
         };
-        using IMountSession session = Mount(context, request);
+        using var held = new HeldMounts();
+        IMountSession session = held.Add(Mount(context, RequestOf(image.Pfs, target)));
+        var others = new List<OtherPfs>();
+        foreach (OtherPfs other in choices.Others)
+        {
+            PfsMount pfs = held.Add(image.OpenAnother(other.Label));
+            others.Add(other with { Target = held.Add(Mount(context, RequestOf(pfs, other.Target))).Target });
+        }
+
         context.Results.Write(VerbResult.Of(new MountedShape(
-            paths, image.Pfs.Label, session.Target, request.ReadOnly, Environment.ProcessId, !isChild && !context.Json)));
+            paths, image.Pfs.Label, session.Target, !image.Volume.IsWritable, Environment.ProcessId, !isChild && !context.Json, others)));
         foreach (string warning in image.Volume.Warnings)
             context.Say("warning: " + warning);
         if (isChild)
             BackgroundMount.LetGoOfParent();
-        session.WaitForUnmount(context.Stop);
+        held.WaitForUnmount(context.Stop);
         return ExitCode.Success;
     }
 
@@ -118,21 +132,25 @@ internal static class MountVerb
 }
 
 /// <summary>What is mounted and where.</summary>
-internal sealed record MountedShape(string Image, string Label, string Target, bool ReadOnly, int Pid, bool Explains) : ITextShape
+internal sealed record MountedShape(
+    string Image, string Label, string Target, bool ReadOnly, int Pid, bool Explains, IReadOnlyList<OtherPfs> Also) : ITextShape
 {
     [System.Text.Json.Serialization.JsonIgnore]
     public bool Explains { get; init; } = Explains;
 
     public void WriteText(TextOutput output)
     {
-        output.Line($"{Image}@{Label} is mounted at {Target}, {(ReadOnly ? "read-only" : "read-write")}");
+        string access = ReadOnly ? "read-only" : "read-write";
+        output.Line($"{Image}@{Label} is mounted at {Target}, {access}");
+        foreach (OtherPfs other in Also)
+            output.Line($"{Image}@{other.Label} is mounted at {other.Target}, {access}");
         if (Explains)
             output.Line($"Ctrl+C or 'hammer2 umount {Target}' ends it");
     }
 }
 
 /// <summary>What the user chose about a mount.</summary>
-internal sealed record MountChoices(bool ReadOnly, bool ReadWrite, bool Writeback, DriveChoices Drive)
+internal sealed record MountChoices(bool ReadOnly, bool ReadWrite, bool Writeback, DriveChoices Drive, IReadOnlyList<OtherPfs> Others)
 {
     /// <summary>The same for the process in the background.</summary>
     public IEnumerable<string> AsArguments()
@@ -145,5 +163,10 @@ internal sealed record MountChoices(bool ReadOnly, bool ReadWrite, bool Writebac
             yield return "--writeback";
         foreach (string argument in Drive.AsArguments())
             yield return argument;
+        foreach (OtherPfs other in Others)
+        {
+            yield return "--also";
+            yield return $"{other.Label}={other.Target}";
+        }
     }
 }

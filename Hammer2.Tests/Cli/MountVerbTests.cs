@@ -90,6 +90,46 @@ public sealed class MountVerbTests : CliTests
     }
 
     [TestMethod]
+    public void SeveralPfssOfAVolumeAreMountedByOneProcess()
+    {
+        RequireMounting();
+        using var folder = new TemporaryFolder();
+        string image = GoldenImages.Get("multi-pfs").UnpackTo(folder.Path).Single();
+        string main = folder["main"], extra = folder["extra"];
+        Directory.CreateDirectory(main);
+        Directory.CreateDirectory(extra);
+        var (code, output, error) = RunProcess("mount", "-b", image + "@MAIN", main, "--also", "EXTRA=" + extra);
+        Assert.AreEqual(0, code, error);
+        StringAssert.Contains(output, "@MAIN is mounted at " + main);
+        try
+        {
+            File.WriteAllText(Path.Combine(main, "one"), "in MAIN");
+            File.WriteAllText(Path.Combine(extra, "two"), "in EXTRA");
+            Assert.IsFalse(File.Exists(Path.Combine(main, "two")));
+            CliRun.Of("umount", main).Expect(0);
+            File.AppendAllText(Path.Combine(extra, "two"), ", after the other was unmounted");
+            CliRun.Of("ls", image + "@MAIN").Expect(3);
+        }
+        finally
+        {
+            CliRun.Of("umount", extra).Expect(0);
+        }
+
+        Assert.AreEqual("in MAIN", CliRun.Of("cat", image + "@MAIN", "/one").Expect(0).Output);
+        Assert.AreEqual("in EXTRA, after the other was unmounted", CliRun.Of("cat", image + "@EXTRA", "/two").Expect(0).Output);
+        CliRun.Of("fsck", image).Expect(0);
+    }
+
+    [TestMethod]
+    public void AFailingSecondMountUndoesTheFirst()
+    {
+        var host = new RememberingHost();
+        CliRun.On(host, ["mount", CliRun.Image("small-mixed"), "/target", "--also", "NOSUCH=/other"]).Expect(3).ExpectOneLine("NOSUCH");
+        Assert.AreEqual("mount DATA /target; dispose", string.Join("; ", host.Calls));
+        CliRun.On(host, ["mount", CliRun.Image("small-mixed"), "/target", "--also", "NOSUCH"]).Expect(2).ExpectOneLine("LABEL=TARGET");
+    }
+
+    [TestMethod]
     public void TerminatedMountCommits()
     {
         RequireMounting();
@@ -113,7 +153,7 @@ public sealed class MountVerbTests : CliTests
         host.Unmounted.Set();
         var json = CliRun.On(host, ["mount", "--json", CliRun.Image("small-mixed"), "/target"]).Expect(0).Json;
         string names = string.Join(' ', json.EnumerateObject().Select(property => property.Name));
-        Assert.AreEqual("image label target read_only pid failures", names);
+        Assert.AreEqual("image label target read_only pid also failures", names);
     }
 
     [TestMethod]
@@ -222,14 +262,19 @@ public sealed class MountVerbTests : CliTests
         using var folder = new TemporaryFolder();
         var states = new MountStates(folder["mounts"]);
         Assert.IsEmpty(states.List());
-        states.Add(new MountedVolume("a.img", "DATA", "H:", true, Environment.ProcessId));
+        var mine = new MountedVolume("a.img", "DATA", "H:", true, Environment.ProcessId);
+        var other = new MountedVolume("a.img", "HOME", "J:", true, Environment.ProcessId);
+        states.Add(mine);
+        states.Add(other);
         const string Gone =
             """{"mount":{"image":"b","target":"I:","process_id":1234567},"started_utc":"2020-01-01T00:00:00Z"}""";
         File.WriteAllText(folder["mounts/1234567.json"], Gone);
         File.WriteAllText(folder["mounts/7.json"], "no json");
-        Assert.AreEqual("H:", states.List().Single().Target);
-        Assert.HasCount(1, Directory.GetFiles(folder["mounts"]));
-        states.Remove(Environment.ProcessId);
+        CollectionAssert.AreEquivalent(new[] { "H:", "J:" }, states.List().Select(mount => mount.Target).ToArray());
+        Assert.HasCount(2, Directory.GetFiles(folder["mounts"]));
+        states.Remove(mine);
+        Assert.AreEqual("J:", states.List().Single().Target);
+        states.Remove(other);
         Assert.IsEmpty(states.List());
     }
 
