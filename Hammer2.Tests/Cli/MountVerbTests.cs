@@ -270,7 +270,7 @@ public sealed class MountVerbTests : CliTests
             """{"mount":{"image":"b","target":"I:","process_id":1234567},"started_utc":"2020-01-01T00:00:00Z"}""";
         File.WriteAllText(folder["mounts/1234567.json"], Gone);
         File.WriteAllText(folder["mounts/7.json"], "no json");
-        CollectionAssert.AreEquivalent(new[] { "H:", "J:" }, states.List().Select(mount => mount.Target).ToArray());
+        Assert.AreEqual("H: J:", string.Join(' ', states.List().Select(static mount => mount.Target).Order(StringComparer.Ordinal)));
         Assert.HasCount(2, Directory.GetFiles(folder["mounts"]));
         states.Remove(mine);
         Assert.AreEqual("J:", states.List().Single().Target);
