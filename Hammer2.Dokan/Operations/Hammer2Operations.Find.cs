@@ -23,6 +23,9 @@ namespace Hammer2.Dokan.Operations;
 
 internal sealed partial class Hammer2Operations
 {
+    /// <summary>Entries that are read at once: each batch searches the tree for its beginning.</summary>
+    private const int ListingBatch = 1024;
+
     /// <inheritdoc />
     public NtStatus FindFilesWithPattern(
         ReadOnlyNativeMemory<char> fileNamePtr, ReadOnlyNativeMemory<char> searchPatternPtr,
@@ -106,9 +109,11 @@ internal sealed partial class Hammer2Operations
             AddDots(directory, found);
         ulong parent = directory.Vnode.InodeNumber;
         FoldIndex index = _indexes.Get(parent, ref info, ref timer);
+        if (all)
+            found.EnsureCapacity(found.Count + index.Count);
         int before = found.Count;
         Hammer2Exception? hole = null;
-        var batch = new DirectoryBatch();
+        var batch = new DirectoryBatch(ListingBatch);
         ulong position = 0;
         do
         {
