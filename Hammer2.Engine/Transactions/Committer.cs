@@ -70,6 +70,11 @@ internal sealed partial class Committer
 
     private long _commits;
 
+    /// <summary>Bytes of metadata that commits wrote anew; nearly all of it replaced an older block.</summary>
+    internal long MetadataWritten => Interlocked.Read(ref _metadataWritten);
+
+    private long _metadataWritten;
+
     internal void Attach(ICommitSource source) => _source = source;
 
     /// <summary>A repair sets fields of the header that no ordinary commit changes; null otherwise.</summary>
@@ -207,6 +212,7 @@ internal sealed partial class Committer
             _freemap.Release(_metadataClaim);
             _metadataClaim = default;
             Budget.Remove(_metadataBytes);
+            Interlocked.Add(ref _metadataWritten, _metadataBytes);
             _metadataBytes = 0;
         }
     }

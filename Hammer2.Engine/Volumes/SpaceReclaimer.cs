@@ -14,7 +14,7 @@ namespace Hammer2.Engine.Volumes;
 /// <summary>Finds space that nothing refers to any more.</summary>
 internal sealed class SpaceReclaimer : IDisposable
 {
-    // Metadata that a commit replaced, at the least; file data is noted exactly.
+    // What a commit replaces besides the metadata that operations were charged with; file data is noted exactly.
     private const long CommitGarbageBytes = 64 << 10;
     private const long WorthwhileBytesMin = 512 << 10;
     private const int WorthwhileShare = 128;
@@ -31,6 +31,7 @@ internal sealed class SpaceReclaimer : IDisposable
     // Nothing is known of what was deleted before the volume was opened: the first look is always worth while.
     private long _noted = long.MaxValue / 2;
     private long _commitsSeen;
+    private long _metadataSeen;
 
     internal SpaceReclaimer(
         BlockReader reader, BlockWriter writer, FreemapAllocator freemap, Committer committer, Func<IReadOnlyList<BlockRef[]>> openBlocksets, ILogger logger)
@@ -47,7 +48,9 @@ internal sealed class SpaceReclaimer : IDisposable
     {
         get
         {
-            long garbage = Interlocked.Read(ref _noted) + (_committer.Commits - Interlocked.Read(ref _commitsSeen)) * CommitGarbageBytes;
+            long garbage = Interlocked.Read(ref _noted)
+                + (_committer.Commits - Interlocked.Read(ref _commitsSeen)) * CommitGarbageBytes
+                + _committer.MetadataWritten - Interlocked.Read(ref _metadataSeen);
             return garbage >= Math.Max(WorthwhileBytesMin, _freemap.AllocatableBytes / WorthwhileShare);
         }
     }
@@ -64,6 +67,7 @@ internal sealed class SpaceReclaimer : IDisposable
         {
             Interlocked.Exchange(ref _noted, 0);
             Interlocked.Exchange(ref _commitsSeen, _committer.Commits);
+            Interlocked.Exchange(ref _metadataSeen, _committer.MetadataWritten);
             using var both = CancellationTokenSource.CreateLinkedTokenSource(stop, _stop.Token);
             BulkfreeReport first = Pass(progress, both.Token);
             BulkfreeReport second = Pass(progress, both.Token);

@@ -144,6 +144,7 @@ public sealed class FreemapTreeTests
     }
 
     [TestMethod]
+    [DoNotParallelize] // What other tests hold counts too.
     public void MemoryIsBoundedByTheBudget()
     {
         using FreemapRig rig = FreemapRig.Format(2000 * Gib, memoryBytes: 1 << 20);
