@@ -1,7 +1,7 @@
 // Gives back what no tree refers to any more (format page 9.8): walks everything below a committed super-root, in windows
 // that fit a memory limit, and merges each window into the live freemap while others go on allocating. One object is one
-// pass; a block becomes free in the second pass, after a commit in between. Invariants: leaves
-// are merged one by one, each as a whole; when any block of a tree could not be read, nothing is freed anywhere. Also rebuilds a freemap for repairs.
+// pass; a block becomes free in the second pass, after a commit in between. Also rebuilds a freemap for repairs.
+// Invariants: leaves are merged one by one, each as a whole; when any block of a tree could not be read, nothing is freed.
 // Memory: 9 KiB for each zone in use (1 GiB) and 0.6 KiB for each 4 MiB of metadata. 100 million blocks of 64 KiB are
 // 6,100 zones and a few thousand pieces of metadata: 60 MiB, one window; with less memory the trees are walked again
 // for every further window.

@@ -16,8 +16,10 @@ internal sealed partial class Committer
     [ThreadStatic]
     private static SpaceLedger? t_ledger;
 
-    /// <summary>What looks for space that nothing refers to any more; true when it found some. May be null.</summary>
-    internal Func<bool>? FindSpace { get; set; }
+    /// <summary>
+    /// What looks for space that nothing refers to any more; true when it found some. Given the level of who needs it. May be null.
+    /// </summary>
+    internal Func<ClaimLevel, bool>? FindSpace { get; set; }
 
     /// <summary>Begins an operation.</summary>
     /// <param name="worst">The most that it may need.</param>
@@ -66,23 +68,24 @@ internal sealed partial class Committer
                 return Full();
             else
                 // When nothing was found the claim is tried once more: another thread may have found it a moment before.
-                found = FindSpace?.Invoke() ?? false;
+                found = FindSpace?.Invoke(level) ?? false;
         }
     }
 
     /// <summary>Ends an operation: its claim becomes what it really made dirty, unless it did so before.</summary>
     internal void End(SpaceLedger ledger, in SpaceClaim worst)
     {
-        if (!ledger.IsSettled)
-            Settle(ledger, worst);
+        Settle(ledger, worst);
         _gate.ExitReadLock();
         if (WantsCommit || WantsWriteOut)
             Wake();
     }
 
-    /// <summary>Exchanges the claim of an operation for what it really made dirty.</summary>
+    /// <summary>Exchanges the claim of an operation for what it really made dirty, once.</summary>
     internal void Settle(SpaceLedger ledger, in SpaceClaim worst)
     {
+        if (ledger.IsSettled)
+            return;
         var metadata = new SpaceClaim();
         var used = new SpaceClaim();
         long bytes = 0;

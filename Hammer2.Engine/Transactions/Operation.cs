@@ -25,11 +25,7 @@ internal readonly ref struct Operation
     internal SpaceLedger Ledger { get; }
 
     /// <summary>Exchanges the claim for what was made dirty. After it nothing more may be made dirty.</summary>
-    internal void Settle()
-    {
-        if (!Ledger.IsSettled)
-            _committer.Settle(Ledger, _worst);
-    }
+    internal void Settle() => _committer.Settle(Ledger, _worst);
 
     public void Dispose() => _committer?.End(Ledger, _worst);
 }

@@ -83,15 +83,16 @@ internal sealed class SpaceReclaimer : IDisposable
     }
 
     /// <summary>For an operation that found no space; the caller holds no lock.</summary>
+    /// <param name="level">What for: before removing is refused, a look is taken whatever the estimate says.</param>
     /// <returns>True when something became free, also by another thread meanwhile.</returns>
-    internal bool FindSpace()
+    internal bool FindSpace(ClaimLevel level)
     {
         long before = _freemap.FreeBytes;
         lock (_gate)
         {
             if (_freemap.FreeBytes > before)
                 return true;
-            if (!IsWorthwhile)
+            if (level != ClaimLevel.Remove && !IsWorthwhile)
                 return false;
             try
             {
@@ -110,7 +111,7 @@ internal sealed class SpaceReclaimer : IDisposable
     {
         if (_freemap.FreeBytes >= 2 * _freemap.ReserveBytes || !IsWorthwhile || !_background.IsCompleted || _stop.IsCancellationRequested)
             return;
-        _background = Task.Run(FindSpace);
+        _background = Task.Run(() => FindSpace(ClaimLevel.Write));
     }
 
     public void Dispose()

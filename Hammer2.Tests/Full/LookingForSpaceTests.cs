@@ -15,6 +15,8 @@ namespace Hammer2.Tests.Full;
 public sealed class LookingForSpaceTests
 {
     private static readonly CrashSetup s_setup = new("full", 64L << 20);
+    private static ClaimLevel s_level;
+
     private static NewInode File => new() { Type = ObjectType.File, Mode = 0x1A4 };
 
     [TestMethod]
@@ -36,6 +38,36 @@ public sealed class LookingForSpaceTests
         Assert.IsInRange(1, 20, looked);
     }
 
+    [TestMethod]
+    [DataRow(false, ClaimLevel.Write)]
+    [DataRow(true, ClaimLevel.Remove)]
+    public void RemovalIsLookedForWhateverTheEstimate(bool looks, object level)
+    {
+        using Hammer2Volume volume = Hammer2Volume.Open(s_setup.Format(), s_setup.Options(writable: true));
+        using PfsMount pfs = volume.OpenPfs(s_setup.Labels[0]);
+        using Vnode root = pfs.OpenRoot();
+        Assert.AreEqual(Hammer2Error.None, pfs.TryCreate(root, "file"u8, File, out Vnode? made));
+        using (made)
+            Assert.AreEqual(Hammer2Error.None, made!.TryWrite(0, new byte[200_000].Select(static (_, i) => (byte)(i * 7 + i / 256)).ToArray()));
+        volume.Sync();
+        // From here on little can be found, and the estimate knows that.
+        volume.Writer!.Space.Run(null, CancellationToken.None);
+        Assert.AreEqual(Hammer2Error.None, pfs.TryUnlink(root, "file"u8));
+        volume.Sync();
+        long before = volume.FreeBytes;
+        Assert.AreEqual(looks, volume.Writer.Space.FindSpace((ClaimLevel)level));
+        Assert.AreEqual(looks, volume.FreeBytes > before);
+    }
+
+    [TestMethod]
+    public void WhoLooksForSpaceIsToldWhatFor()
+    {
+        _ = Try(removing: true, looks: int.MaxValue, answer: false, out _);
+        Assert.AreEqual(ClaimLevel.Remove, s_level);
+        _ = Try(removing: false, looks: int.MaxValue, answer: false, out _);
+        Assert.AreEqual(ClaimLevel.Write, s_level);
+    }
+
     // All space is promised away until so many looks were taken, each of which gives this answer.
     private static Hammer2Error Try(bool removing, int looks, bool answer, out int looked)
     {
@@ -47,8 +79,9 @@ public sealed class LookingForSpaceTests
         volume.Sync();
         SpaceClaim taken = TakeAll(volume.Writer!.Freemap);
         int count = 0;
-        volume.Writer.Committer.FindSpace = () =>
+        volume.Writer.Committer.FindSpace = level =>
         {
+            s_level = level;
             if (++count == looks)
                 volume.Writer.Freemap.Release(taken);
             return answer;

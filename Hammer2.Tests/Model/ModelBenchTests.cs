@@ -11,7 +11,7 @@ namespace Hammer2.Tests.Model;
 public sealed class ModelBenchTests
 {
     // Bugs of listings need a directory of some entries, which are steps too; what is not shrunk has hundreds.
-    private const int StepsAtMost = 80;
+    private const int StepsAtMost = 20;
 
     public static IEnumerable<object[]> Bugs => Enum.GetValues<PlantedBug>().Where(bug => bug != PlantedBug.None).Select(bug => new object[] { bug });
 

@@ -54,12 +54,13 @@ internal sealed class FillWorker(FullVolume volume, int number, int seed)
 
     private void FillFrom(int largest)
     {
-        // Who was refused tries something smaller next.
+        // Who was refused tries something smaller next. The tiniest are always new files: a large one that is changed
+        // needs a free group of 64 KiB, and there may be none although much is left for small ones.
         int refusedTiny = 0;
         while (refusedTiny < PatienceWithTiny)
         {
             int size = _random.Next(largest + 1);
-            Hammer2Error error = _files.Count > 0 && _random.Next(4) == 0 ? Change(size) : Make(size);
+            Hammer2Error error = largest > 0 && _files.Count > 0 && _random.Next(4) == 0 ? Change(size) : Make(size);
             if (error == Hammer2Error.None)
                 continue;
             Refusals++;

@@ -9,7 +9,7 @@ namespace Hammer2.Torture.Model;
 /// <param name="budget">How long to go on.</param>
 internal sealed class Shrinker(Func<IReadOnlyList<Op>, string?> fails, TimeSpan budget)
 {
-    private const int PairsTriedMax = 40;
+    private const int PairsTriedMax = 100;
     private readonly DateTime _end = DateTime.UtcNow + budget;
 
     /// <summary>Message of the failure of what <see cref="Shrink"/> returned.</summary>
