@@ -36,8 +36,11 @@ internal static class CommandTree
         TruncateVerb.Create(), WriteVerb.Create(), FindVerb.Create(), DuVerb.Create(), VolumeListVerb.Create(),
         PfsListVerb.Create(), VolumeHeaderVerb.Create(), ShowVerb.Create(), FreemapVerb.Create(), HashVerb.Create(),
         NameBlockHashVerb.Create(), VerifyVerb.Create(), FsckVerb.Create(), ManifestVerb.Create(), DemoVerb.Create(),
-        CompletionVerb.Create(), VersionVerb.Create(), NewfsVerb.Create(),
+        CompletionVerb.Create(), VersionVerb.Create(), NewfsVerb.Create(), TransactionsVerb.Create(),
     ];
+
+    /// <summary>Parses a command line.</summary>
+    public static ParseResult Parse(string[] args) => Build().Parse(args, new ParserConfiguration { ResponseFileTokenReplacer = null });
 
     /// <summary>A mistyped option that was taken for an argument; names that begin with '-' come after '--'.</summary>
     public static void RefuseUnknownOptions(ParseResult parsed)

@@ -67,6 +67,12 @@ internal static class GlobalOptions
         },
     };
 
+    /// <summary>Of the verbs that take long on a mounted volume.</summary>
+    public static readonly Option<bool> Detach = new("--detach")
+    {
+        Description = "On a mounted volume: leave it to the mount and return at once; 'hammer2 transactions' shows how far it is.",
+    };
+
     public static IEnumerable<Option> All => [Json, Verbose, Cache, ReadAhead, Partition];
 
     /// <summary>IMAGE[@LABEL].</summary>

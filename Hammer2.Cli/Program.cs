@@ -4,9 +4,11 @@
 
 using System.CommandLine;
 using System.Runtime.InteropServices;
+using Hammer2.Cli.Live;
 using Hammer2.Cli.Mounting;
 using Hammer2.Cli.Output;
 using Hammer2.Engine.Primitives;
+using Microsoft.Extensions.Logging.Abstractions;
 using Serilog;
 using Serilog.Core;
 using Serilog.Events;
@@ -40,9 +42,23 @@ internal static class Program
     public static int Run(string[] args, Terminal terminal, IMountHost? mountHost = null)
     {
         bool verbose = args.Contains("--verbose");
+        return Guard(terminal, verbose, () => Dispatch(args, terminal, mountHost ?? MountHosts.ForThisSystem(), verbose));
+    }
+
+    /// <summary>Runs a verb that a client sent to the process that mounts the volume; never throws.</summary>
+    public static int RunLive(string[] args, Terminal terminal, IMountHost mountHost, LiveVolume live) => Guard(terminal, false, () =>
+    {
+        ParseResult parsed = CommandTree.Parse(args);
+        if (parsed.Errors.Count > 0 || parsed.CommandResult.Command is not VerbCommand { Body: { } body, Live: not LiveUse.No })
+            throw CliException.Usage("this cannot be done in a mount: " + CommandTree.ExplainErrors(parsed));
+        return body(ContextOf(parsed, terminal, mountHost, NullLogger.Instance, live), parsed);
+    });
+
+    private static int Guard(Terminal terminal, bool verbose, Func<int> run)
+    {
         try
         {
-            return Dispatch(args, terminal, mountHost ?? MountHosts.ForThisSystem(), verbose);
+            return run();
         }
         catch (OutputClosedException)
         {
@@ -61,30 +77,38 @@ internal static class Program
 
     private static int Dispatch(string[] args, Terminal terminal, IMountHost mountHost, bool verbose)
     {
-        RootCommand root = CommandTree.Build();
-        ParseResult parsed = root.Parse(args, new ParserConfiguration { ResponseFileTokenReplacer = null });
+        ParseResult parsed = CommandTree.Parse(args);
         bool ownAction = parsed.Action is not null && parsed.CommandResult.Command.Action != parsed.Action;
         if (ownAction && parsed.Errors.Count == 0 || parsed.Action is HelpWithExamples)
             return InvokeBuiltIn(parsed, terminal);
-        if (parsed.Errors.Count > 0 || parsed.CommandResult.Command is not VerbCommand { Body: { } body })
+        if (parsed.Errors.Count > 0 || parsed.CommandResult.Command is not VerbCommand { Body: { } body } verb)
             throw CliException.Usage(CommandTree.ExplainErrors(parsed));
         CommandTree.RefuseUnknownOptions(parsed);
-        bool json = parsed.GetValue(GlobalOptions.Json);
-        using Logger log = CreateLog(terminal, verbose, parsed.CommandResult.Command.Name);
+        using Logger log = CreateLog(terminal, verbose, verb.Name);
         using var loggers = new SerilogLoggerFactory(log);
-        var context = new VerbContext
+        VerbContext context = ContextOf(parsed, terminal, mountHost, loggers.CreateLogger("hammer2"), null);
+        if (verb.Live != LiveUse.No && verb.Arguments[0] is Argument<string> volume
+            && LiveClient.TryRun(context, parsed.GetRequiredValue(volume), args, verb.Live == LiveUse.Long && parsed.GetValue(GlobalOptions.Detach)) is { } exitCode)
+            return exitCode;
+        return body(context, parsed);
+    }
+
+    private static VerbContext ContextOf(ParseResult parsed, Terminal terminal, IMountHost mountHost, Microsoft.Extensions.Logging.ILogger logger, LiveVolume? live)
+    {
+        bool json = parsed.GetValue(GlobalOptions.Json);
+        return new VerbContext
         {
             Terminal = terminal,
             Json = json,
-            Verbose = verbose,
+            Verbose = parsed.GetValue(GlobalOptions.Verbose),
             CacheBytes = parsed.GetValue(GlobalOptions.Cache),
             ReadAheadBlocks = parsed.GetValue(GlobalOptions.ReadAhead),
             Partition = parsed.GetValue(GlobalOptions.Partition),
-            Logger = loggers.CreateLogger("hammer2"),
+            Logger = logger,
             MountHost = mountHost,
             Results = new ResultWriter(terminal, json),
+            Live = live,
         };
-        return body(context, parsed);
     }
 
     // Help, --version and the completion directive write text through System.CommandLine.

@@ -3,6 +3,7 @@
 // VerbResult, or the exit code itself when it wrote raw bytes.
 
 using System.CommandLine;
+using Hammer2.Cli.Live;
 using Hammer2.Cli.Output;
 
 namespace Hammer2.Cli;
@@ -19,8 +20,20 @@ internal sealed class VerbCommand : Command
     /// <summary>Shown at the end of <c>--help</c>; complete command lines.</summary>
     public IReadOnlyList<string> Examples { get; }
 
+    /// <summary>Whether it can run in the process that has the volume mounted.</summary>
+    public LiveUse Live { get; private set; } = LiveUse.No;
+
     /// <summary>What runs; set by <see cref="Runs(Func{VerbContext, ParseResult, VerbResult})"/>.</summary>
     public Func<VerbContext, ParseResult, int>? Body { get; private set; }
+
+    /// <summary>On a mounted volume the verb runs in the mount. Its first argument names the volume.</summary>
+    public VerbCommand Lives(LiveUse use = LiveUse.Short)
+    {
+        Live = use;
+        if (use == LiveUse.Long)
+            Add(GlobalOptions.Detach);
+        return this;
+    }
 
     /// <summary>The verb returns results, which the one writer prints.</summary>
     public VerbCommand Runs(Func<VerbContext, ParseResult, VerbResult> verb)

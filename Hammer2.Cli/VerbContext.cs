@@ -2,6 +2,7 @@
 // Invariants: made once per run by Program and never changed; verbs keep no other state between runs.
 // May call Mounting and Output.
 
+using Hammer2.Cli.Live;
 using Hammer2.Cli.Mounting;
 using Hammer2.Cli.Output;
 using Microsoft.Extensions.Logging;
@@ -32,7 +33,13 @@ internal sealed class VerbContext
 
     public required ResultWriter Results { get; init; }
 
+    /// <summary>The volume of this process, when the verb runs in the process that mounts it; else null.</summary>
+    public LiveVolume? Live { get; init; }
+
     public CancellationToken Stop => Terminal.Stop;
+
+    /// <summary>A path of this machine as the user meant it, also when the verb runs in a mount far from where the user is.</summary>
+    public string HostPath(string path) => Live is null ? path : Path.GetFullPath(path, Live.Directory);
 
     /// <summary>A message for the user that is no data.</summary>
     public void Say(string message) => Terminal.Error.WriteLine("hammer2: " + message);

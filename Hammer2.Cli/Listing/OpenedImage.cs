@@ -2,6 +2,7 @@
 // Invariants: whatever goes wrong here ends the run with exit code 3 (2 when the arguments are to
 // blame) and one line; the image is opened read-only unless a writing verb asks otherwise.
 
+using Hammer2.Cli.Live;
 using Hammer2.Cli.Output;
 using Hammer2.Engine.Pfs;
 using Hammer2.Engine.Primitives;
@@ -13,12 +14,14 @@ namespace Hammer2.Cli.Listing;
 internal sealed class OpenedImage : IDisposable
 {
     private readonly PfsMount? _pfs;
+    private readonly bool _ownsVolume;
 
-    private OpenedImage(string image, Hammer2Volume volume, PfsMount? pfs)
+    private OpenedImage(string image, Hammer2Volume volume, PfsMount? pfs, bool ownsVolume = true)
     {
         Image = image;
         Volume = volume;
         _pfs = pfs;
+        _ownsVolume = ownsVolume;
     }
 
     /// <summary>As the user gave it.</summary>
@@ -31,16 +34,29 @@ internal sealed class OpenedImage : IDisposable
     /// <summary>Opens another PFS of the same volume; the caller disposes it.</summary>
     public PfsMount OpenAnother(string label) => Guard(Image, () => Volume.OpenPfs(label));
 
-    /// <summary>Opens the volume only.</summary>
-    public static OpenedImage OpenVolume(VerbContext context, string image) =>
-        new(image, Guard(image, () => Hammer2Volume.Open(Spec(image), Options(context))), null);
-
-    /// <summary>Opens the volume and the PFS of the label, or the default one.</summary>
+    /// <summary>Opens the volume only; in a mount it is the mounted one.</summary>
     /// <param name="context">The run's options.</param>
     /// <param name="image">As the user gave it.</param>
     /// <param name="writable">For changes: committed when asked and at closing, not by a timer.</param>
-    public static OpenedImage OpenPfs(VerbContext context, string image, bool writable = false) =>
-        Open(image, Options(context) with { Writable = writable, CommitInterval = TimeSpan.Zero });
+    public static OpenedImage OpenVolume(VerbContext context, string image, bool writable = false)
+    {
+        if (context.Live is { } live)
+            return new OpenedImage(live.Paths, ForUse(live, writable), null, ownsVolume: false);
+        VolumeOptions options = Options(context) with { Writable = writable, CommitInterval = TimeSpan.Zero };
+        return new OpenedImage(image, Guard(image, () => Hammer2Volume.Open(Spec(image), options)), null);
+    }
+
+    /// <summary>Opens the volume and the PFS of the label, or the default one; in a mount it is the mounted volume.</summary>
+    /// <param name="context">The run's options.</param>
+    /// <param name="image">As the user gave it.</param>
+    /// <param name="writable">For changes: committed when asked and at closing, not by a timer.</param>
+    public static OpenedImage OpenPfs(VerbContext context, string image, bool writable = false)
+    {
+        if (context.Live is not { } live)
+            return Open(image, Options(context) with { Writable = writable, CommitInterval = TimeSpan.Zero });
+        Hammer2Volume volume = ForUse(live, writable);
+        return new OpenedImage(live.Paths, volume, Guard(live.Paths, () => volume.OpenPfs(live.Label ?? Spec(image).Label)), ownsVolume: false);
+    }
 
     /// <summary>Opens for changes over a long time: committed when asked, at closing, and every few seconds.</summary>
     public static OpenedImage OpenToMount(VerbContext context, string image) =>
@@ -87,7 +103,17 @@ internal sealed class OpenedImage : IDisposable
     public void Dispose()
     {
         _pfs?.Dispose();
-        Volume.Dispose();
+        if (_ownsVolume)
+            Volume.Dispose();
+    }
+
+    private static Hammer2Volume ForUse(LiveVolume live, bool writable)
+    {
+        if (!writable || live.Volume.IsWritable)
+            return live.Volume;
+        throw new CliException(ExitCode.CannotOpen, live.Volume.Failure is { } failure
+            ? $"{live.Paths}: nothing can be changed since a write failed: {failure.Message}"
+            : $"{live.Paths} is mounted read-only; mount it with --read-write to change it");
     }
 
     private static T Guard<T>(string image, Func<T> open)

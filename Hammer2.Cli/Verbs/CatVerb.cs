@@ -34,7 +34,7 @@ internal static class CatVerb
             "hammer2 cat disk.img@DATA /boot/kernel > kernel")
         {
             image, paths,
-        }.RunsRaw((context, parsed) => Cat(context, parsed.GetRequiredValue(image), parsed.GetRequiredValue(paths)));
+        }.Lives().RunsRaw((context, parsed) => Cat(context, parsed.GetRequiredValue(image), parsed.GetRequiredValue(paths)));
     }
 
     private static int Cat(VerbContext context, string imageName, string[] paths)

@@ -27,7 +27,7 @@ internal static class DuVerb
             "hammer2 du -s -h disk.img@DATA")
         {
             image, path, summary, human, all,
-        }.Runs((context, parsed) => Sum(
+        }.Lives().Runs((context, parsed) => Sum(
             context,
             parsed.GetRequiredValue(image),
             parsed.GetRequiredValue(path),

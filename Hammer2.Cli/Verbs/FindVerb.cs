@@ -67,7 +67,7 @@ internal static class FindVerb
             "hammer2 find disk.img@DATA / -newer 2024-01-31")
         {
             image, path, name, iname, type, size, newer,
-        }.Runs((context, parsed) => Find(context, parsed.GetRequiredValue(image), parsed.GetRequiredValue(path), new Wanted(
+        }.Lives().Runs((context, parsed) => Find(context, parsed.GetRequiredValue(image), parsed.GetRequiredValue(path), new Wanted(
             parsed.GetValue(name),
             parsed.GetValue(iname),
             parsed.GetValue(type)?.Split(',').Select(letter => s_types[letter]).ToHashSet(),

@@ -25,7 +25,7 @@ internal static class FreemapVerb
             "hammer2 freemap --all --json disk.img")
         {
             image, all,
-        }.Runs((context, parsed) => Dump(context, parsed.GetRequiredValue(image), parsed.GetValue(all)));
+        }.Lives().Runs((context, parsed) => Dump(context, parsed.GetRequiredValue(image), parsed.GetValue(all)));
     }
 
     private static VerbResult Dump(VerbContext context, string imageName, bool all)

@@ -23,7 +23,7 @@ internal static class InfoVerb
             "hammer2 info vol0.img:vol1.img --json")
         {
             image,
-        }.Runs((context, parsed) => Describe(context, parsed.GetRequiredValue(image)));
+        }.Lives().Runs((context, parsed) => Describe(context, parsed.GetRequiredValue(image)));
     }
 
     private static VerbResult Describe(VerbContext context, string imageName)

@@ -29,7 +29,7 @@ internal static class LsVerb
             "hammer2 ls -R --json disk.img@DATA /etc")
         {
             image, path, isLong, recursive, all, directory,
-        }.Runs((context, parsed) => List(
+        }.Lives().Runs((context, parsed) => List(
             context,
             parsed.GetRequiredValue(image),
             parsed.GetRequiredValue(path),

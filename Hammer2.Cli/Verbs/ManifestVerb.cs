@@ -26,7 +26,7 @@ internal static class ManifestVerb
             "hammer2 manifest vol0.img:vol1.img@MV")
         {
             image,
-        }.RunsRaw((context, parsed) =>
+        }.Lives().RunsRaw((context, parsed) =>
         {
             // A manifest has one form; --json changes nothing.
             var writer = new ResultWriter(context.Terminal, json: true);

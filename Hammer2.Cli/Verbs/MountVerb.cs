@@ -5,10 +5,13 @@
 
 using System.CommandLine;
 using Hammer2.Cli.Listing;
+using Hammer2.Cli.Live;
 using Hammer2.Cli.Mounting;
 using Hammer2.Cli.Output;
+using Hammer2.Control;
 using Hammer2.Engine.Pfs;
 using Hammer2.Engine.Primitives;
+using Hammer2.Engine.Volumes;
 
 namespace Hammer2.Cli.Verbs;
 
@@ -35,6 +38,7 @@ internal static class MountVerb
             Description = "LABEL=TARGET: show another PFS of the volume at another target, any number of times; the mount ends with the last of them.",
         };
         var background = new Option<bool>("--background", "-b") { Description = "Return when it is mounted; umount ends it." };
+        var noControl = new Option<bool>("--no-control") { Description = "Do not answer hammer2 commands about the volume while it is mounted." };
         var child = new Option<bool>(BackgroundMount.ChildOption) { Hidden = true };
         var drive = new DriveOptions();
         string place = OperatingSystem.IsWindows() ? "H:" : "/mnt/h2";
@@ -47,17 +51,20 @@ internal static class MountVerb
             $"hammer2 mount disk.img@ROOT {place} --also HOME={(OperatingSystem.IsWindows() ? "I:" : "/mnt/home")}",
             $"hammer2 mount vol0.img:vol1.img@MV {place}")
         {
-            image, target, also, readOnly, readWrite, writeback, background, child,
+            image, target, also, readOnly, readWrite, writeback, background, noControl, child,
         };
         foreach (Option option in drive.All)
             verb.Add(option);
-        return verb.RunsRaw((context, parsed) =>
+        return verb.Lives().RunsRaw((context, parsed) =>
         {
-            var choices = new MountChoices(parsed.GetValue(readOnly), parsed.GetValue(readWrite), parsed.GetValue(writeback), drive.Of(parsed), OtherPfs.Parse(parsed.GetValue(also) ?? []));
+            var choices = new MountChoices(
+                parsed.GetValue(readOnly), parsed.GetValue(readWrite), parsed.GetValue(writeback), parsed.GetValue(noControl), drive.Of(parsed), OtherPfs.Parse(parsed.GetValue(also) ?? []));
             if (choices is { ReadOnly: true, ReadWrite: true })
                 throw CliException.Usage("--read-only and --read-write exclude each other; give one of them");
             string imageName = parsed.GetRequiredValue(image);
             string where = parsed.GetRequiredValue(target);
+            if (context.Live is { } live)
+                return AddTo(live, context, imageName, where, choices);
             if (parsed.GetValue(background))
                 return BackgroundMount.Start(context, imageName, where, choices.AsArguments());
             return Serve(context, imageName, where, choices, parsed.GetValue(child));
@@ -79,23 +86,66 @@ internal static class MountVerb
             CollectsWrites = choices.Writeback,
             Drive = choices.Drive,
         };
-        using var held = new HeldMounts();
-        IMountSession session = held.Add(Mount(context, RequestOf(image.Pfs, target)));
+        using var held = new HeldMounts(context.Stop);
+        IMountSession session = held.AddMount(Mount(context, RequestOf(image.Pfs, target)));
         var others = new List<OtherPfs>();
         foreach (OtherPfs other in choices.Others)
         {
             PfsMount pfs = held.Add(image.OpenAnother(other.Label));
-            others.Add(other with { Target = held.Add(Mount(context, RequestOf(pfs, other.Target))).Target });
+            others.Add(other with { Target = held.AddMount(Mount(context, RequestOf(pfs, other.Target))).Target });
         }
 
+        using ControlServer? control = choices.NoControl ? null : Answer(context, image.Volume, paths, held);
         context.Results.Write(VerbResult.Of(new MountedShape(
             paths, image.Pfs.Label, session.Target, !image.Volume.IsWritable, Environment.ProcessId, !isChild && !context.Json, others)));
         foreach (string warning in image.Volume.Warnings)
             context.Say("warning: " + warning);
         if (isChild)
             BackgroundMount.LetGoOfParent();
-        held.WaitForUnmount(context.Stop);
+        held.WaitForUnmount();
         return ExitCode.Success;
+    }
+
+    // A mount without its control channel is still a mount: what is in the way is said, and the files are shown.
+    private static ControlServer? Answer(VerbContext context, Hammer2Volume volume, string paths, HeldMounts held)
+    {
+        try
+        {
+            return new ControlServer(
+                ControlEndpoint.OfThisProcess(OpenedImage.Spec(paths).Paths), new LiveRunner(volume, paths, held, context.MountHost), context.Logger);
+        }
+        catch (ControlException failure)
+        {
+            context.Say($"warning: {failure.Message}");
+            return null;
+        }
+    }
+
+    // In the process that has the volume open: another PFS of it, or the same one at a second place.
+    private static int AddTo(LiveVolume live, VerbContext context, string imageName, string target, MountChoices choices)
+    {
+        if (context.MountHost.WhyUnavailable() is { } problem)
+            throw new CliException(ExitCode.CannotOpen, "mounting is not possible here: " + problem);
+        if (choices.ReadWrite && !live.Volume.IsWritable)
+            throw new CliException(ExitCode.CannotOpen, $"{live.Paths} is mounted read-only; unmount it first to mount it with --read-write");
+        OpenedImage image = OpenedImage.OpenPfs(context, imageName);
+        try
+        {
+            bool readOnly = choices.ReadOnly || !live.Volume.IsWritable;
+            IMountSession session = live.Mounts.AddMount(Mount(context, new MountRequest(live.Paths, image.Pfs, OperatingSystem.IsWindows() ? target : context.HostPath(target), context.Logger)
+            {
+                ReadOnly = readOnly,
+                CollectsWrites = choices.Writeback,
+                Drive = choices.Drive,
+            }));
+            live.Mounts.Add(image);
+            return context.Results.Write(VerbResult.Of(new MountedShape(live.Paths, image.Pfs.Label, session.Target, readOnly, Environment.ProcessId, false, [])));
+        }
+        catch
+        {
+            image.Dispose();
+            throw;
+        }
     }
 
     private static OpenedImage Open(VerbContext context, string imageName, MountChoices choices)
@@ -150,7 +200,7 @@ internal sealed record MountedShape(
 }
 
 /// <summary>What the user chose about a mount.</summary>
-internal sealed record MountChoices(bool ReadOnly, bool ReadWrite, bool Writeback, DriveChoices Drive, IReadOnlyList<OtherPfs> Others)
+internal sealed record MountChoices(bool ReadOnly, bool ReadWrite, bool Writeback, bool NoControl, DriveChoices Drive, IReadOnlyList<OtherPfs> Others)
 {
     /// <summary>The same for the process in the background.</summary>
     public IEnumerable<string> AsArguments()
@@ -161,6 +211,8 @@ internal sealed record MountChoices(bool ReadOnly, bool ReadWrite, bool Writebac
             yield return "--read-write";
         if (Writeback)
             yield return "--writeback";
+        if (NoControl)
+            yield return "--no-control";
         foreach (string argument in Drive.AsArguments())
             yield return argument;
         foreach (OtherPfs other in Others)

@@ -25,7 +25,7 @@ internal static class PfsListVerb
             "hammer2 pfs-list --json disk.img")
         {
             image,
-        }.Runs((context, parsed) => List(context, parsed.GetRequiredValue(image)));
+        }.Lives().Runs((context, parsed) => List(context, parsed.GetRequiredValue(image)));
     }
 
     private static VerbResult List(VerbContext context, string imageName)

@@ -25,7 +25,7 @@ internal static class ShowVerb
             "hammer2 show -v disk.img@DATA")
         {
             image, verify,
-        }.Runs((context, parsed) => Show(context, parsed.GetRequiredValue(image), parsed.GetValue(verify)));
+        }.Lives().Runs((context, parsed) => Show(context, parsed.GetRequiredValue(image), parsed.GetValue(verify)));
     }
 
     private static VerbResult Show(VerbContext context, string imageName, bool verify)

@@ -28,7 +28,7 @@ internal static class StatVerb
             "hammer2 stat --json disk.img@DATA / /home")
         {
             image, paths, follow,
-        }.Runs((context, parsed) =>
+        }.Lives().Runs((context, parsed) =>
             Stat(context, parsed.GetRequiredValue(image), parsed.GetRequiredValue(paths), parsed.GetValue(follow)));
     }
 

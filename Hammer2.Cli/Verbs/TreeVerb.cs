@@ -31,7 +31,7 @@ internal static class TreeVerb
             "hammer2 tree -L 2 disk.img@DATA /usr")
         {
             image, path, depth, directories,
-        }.Runs((context, parsed) => Draw(
+        }.Lives().Runs((context, parsed) => Draw(
             context,
             parsed.GetRequiredValue(image),
             parsed.GetRequiredValue(path),

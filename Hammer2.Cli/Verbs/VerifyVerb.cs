@@ -4,6 +4,7 @@
 
 using System.CommandLine;
 using Hammer2.Cli.Listing;
+using Hammer2.Cli.Live;
 using Hammer2.Cli.Output;
 using Hammer2.Engine.Checking;
 
@@ -22,7 +23,7 @@ internal static class VerifyVerb
             "hammer2 verify --json vol0.img:vol1.img")
         {
             image,
-        }.Runs((context, parsed) => Verify(context, parsed.GetRequiredValue(image)));
+        }.Lives(LiveUse.Long).Runs((context, parsed) => Verify(context, parsed.GetRequiredValue(image)));
     }
 
     private static VerbResult Verify(VerbContext context, string imageName)

@@ -74,8 +74,9 @@ public sealed class MountVerbTests : CliTests
         try
         {
             StringAssert.Contains(output, "read-write");
-            CliRun.Of("ls", image).Expect(3);
+            CliRun.Of("fsck", image).Expect(3).ExpectOneLine("in use");
             File.WriteAllText(folder["mnt/written"], "through the mount");
+            Assert.AreEqual("through the mount", CliRun.Of("cat", image, "/written").Expect(0).Output);
             Assert.IsFalse(CliRun.Of("mounts", "--json").Expect(0).Json.GetProperty("mounts").EnumerateArray()
                 .Single(mount => mount.GetProperty("target").GetString() == folder["mnt"]).GetProperty("read_only").GetBoolean());
         }
@@ -108,7 +109,7 @@ public sealed class MountVerbTests : CliTests
             Assert.IsFalse(File.Exists(Path.Combine(main, "two")));
             CliRun.Of("umount", main).Expect(0);
             File.AppendAllText(Path.Combine(extra, "two"), ", after the other was unmounted");
-            CliRun.Of("ls", image + "@MAIN").Expect(3);
+            CliRun.Of("fsck", image).Expect(3).ExpectOneLine("in use");
         }
         finally
         {
