@@ -25,7 +25,9 @@ namespace Hammer2.Benchmarks;
 [SuppressMessage("Design", "CA1001", Justification = "Whoever runs benchmarks calls the cleanup.")]
 public unsafe class CallbackBenchmarks
 {
-    private const int Files = 100_000;
+    internal const int Files = 100_000;
+    internal const int Few = 1000;
+    internal const int OfTwo = 2 * Rounds;
     private const int BlockBytes = 65536;
     private const int Rounds = 1000;
     private const FileShare ShareAll = FileShare.ReadWrite | FileShare.Delete;
@@ -38,9 +40,12 @@ public unsafe class CallbackBenchmarks
     private NativeName _deep = null!;
     private NativeName _fresh = null!;
     private NativeName _directory = null!;
+    private NativeName _few = null!;
+    private NativeName[] _others = null!;
     private byte* _buffer;
     private DokanFileInfo _open;
     private DokanFileInfo _listed;
+    private DokanFileInfo _listedFew;
     private int _round;
 
     /// <summary>Makes the volume.</summary>
@@ -56,7 +61,15 @@ public unsafe class CallbackBenchmarks
         {
             for (int i = 0; i < Files; i++)
                 Make(large, $"File number {i:d6}.txt", ObjectType.File).Dispose();
+            using (Vnode few = Make(root, "few", ObjectType.Directory))
+            {
+                for (int i = 0; i < Few; i++)
+                    Make(few, $"File number {i:d6}.txt", ObjectType.File).Dispose();
+            }
+
             using Vnode a = Make(root, "a", ObjectType.Directory), b = Make(a, "b", ObjectType.Directory), data = Make(b, "data.bin", ObjectType.File);
+            Make(b, "left.bin", ObjectType.File).Dispose();
+            Make(b, "right.bin", ObjectType.File).Dispose();
             data.TryWrite(0, new byte[64 * BlockBytes]);
         }
 
@@ -68,9 +81,12 @@ public unsafe class CallbackBenchmarks
         _deep = new NativeName("\\a\\b\\data.bin");
         _fresh = new NativeName("\\a\\b\\fresh.tmp");
         _directory = new NativeName("\\large");
+        _few = new NativeName("\\few");
+        _others = [new NativeName("\\a\\b\\left.bin"), new NativeName("\\a\\b\\right.bin")];
         _buffer = (byte*)System.Runtime.InteropServices.NativeMemory.AllocZeroed(BlockBytes);
         Open(_deep, ref _open, FileMode.Open);
         Open(_directory, ref _listed, FileMode.Open);
+        Open(_few, ref _listedFew, FileMode.Open);
     }
 
     /// <summary>Releases everything.</summary>
@@ -145,31 +161,48 @@ public unsafe class CallbackBenchmarks
 
     /// <summary>A listing of 100,000 entries with attributes; the time is that of one entry.</summary>
     [Benchmark(OperationsPerInvoke = Files)]
-    public void ListEntry()
+    public void ListEntry() => List(_directory, _listed, Files);
+
+    /// <summary>The same of a directory whose index of names is not at hand: it is read twice.</summary>
+    [Benchmark(OperationsPerInvoke = Files)]
+    public void ListFirst()
     {
-        DokanFileInfo info = _listed;
-        int count = 0;
-        Expect(NtStatus.Success, _adapter.FindFilesWithPattern(_directory.Text, default, out IEnumerable<FindFileInformation> files, ref info));
-        foreach (FindFileInformation file in files)
-            count += file.FileName.Length > 0 ? 1 : 0;
-        if (count < Files)
-            throw new InvalidOperationException($"{count} entries");
+        _adapter.Indexes.Dispose();
+        List(_directory, _listed, Files);
     }
 
+    /// <summary>A listing of 1000 entries; the time is that of one.</summary>
+    [Benchmark(OperationsPerInvoke = Few)]
+    public void ListThousand() => List(_few, _listedFew, Few);
+
     /// <summary>Opens, queries and closes by two threads; the time is that of one of all of them.</summary>
-    [Benchmark(OperationsPerInvoke = 2 * Rounds)]
-    public void OpenInfoCloseByTwo() => ByTwo(() => OpenInfoClose(_deep));
+    [Benchmark(OperationsPerInvoke = OfTwo)]
+    public void OpenInfoCloseByTwo() => ByTwo(_ => OpenInfoClose(_deep));
+
+    /// <summary>The same, each thread with a file of its own in the same directory.</summary>
+    [Benchmark(OperationsPerInvoke = OfTwo)]
+    public void OpenOthersByTwo() => ByTwo(thread => OpenInfoClose(_others[thread]));
 
     /// <summary>Reads of 64 KiB by two threads.</summary>
-    [Benchmark(OperationsPerInvoke = 2 * Rounds)]
-    public void Read64KByTwo() => ByTwo(() => Read(BlockBytes));
+    [Benchmark(OperationsPerInvoke = OfTwo)]
+    public void Read64KByTwo() => ByTwo(_ => Read(BlockBytes));
 
     // Enough rounds that waking the threads does not count.
-    private static void ByTwo(Action act) => Parallel.For(0, 2, _ =>
+    private static void ByTwo(Action<int> act) => Parallel.For(0, 2, thread =>
     {
         for (int i = 0; i < Rounds; i++)
-            act();
+            act(thread);
     });
+
+    private void List(NativeName name, DokanFileInfo info, int wanted)
+    {
+        int count = 0;
+        Expect(NtStatus.Success, _adapter.FindFilesWithPattern(name.Text, default, out IEnumerable<FindFileInformation> files, ref info));
+        foreach (FindFileInformation file in files)
+            count += file.FileName.Length > 0 ? 1 : 0;
+        if (count < wanted)
+            throw new InvalidOperationException($"{count} entries");
+    }
 
     private void OpenInfoClose(NativeName name)
     {

@@ -1,5 +1,6 @@
 // Micro-benchmarks of the engine, and a way to unpack the golden images they run on.
 //   dotnet run -c Release --project Hammer2.Benchmarks -- --filter '*'
+//   dotnet run -c Release --project Hammer2.Benchmarks -- callbacks [PART OF A NAME]
 //   dotnet run --project Hammer2.Benchmarks -- unpack NAME FILE
 
 using BenchmarkDotNet.Running;
@@ -7,5 +8,7 @@ using Hammer2.Benchmarks;
 
 if (args is ["unpack", string name, string file])
     File.Move(BenchmarkImages.Unpack(name), file);
+else if (args is ["callbacks", .. string[] rest])
+    CallbackTable.Print(rest.FirstOrDefault(""));
 else
     BenchmarkSwitcher.FromAssembly(typeof(Program).Assembly).Run(args);

@@ -21,12 +21,18 @@ internal static class NameMapping
         "\"*:<>?|/\\\u0000\u0001\u0002\u0003\u0004\u0005\u0006\u0007\u0008\u0009\u000A\u000B\u000C\u000D\u000E\u000F" +
         "\u0010\u0011\u0012\u0013\u0014\u0015\u0016\u0017\u0018\u0019\u001A\u001B\u001C\u001D\u001E\u001F");
 
+    private static readonly SearchValues<byte> PlainBytes = SearchValues.Create(
+        [.. Enumerable.Range(0, 0x80).Where(static unit => !IllegalRaw.Contains((char)unit)).Select(static unit => (byte)unit)]);
+
     /// <summary>Shows a medium name. The buffer holds at least as many units as the name has bytes.</summary>
     /// <returns>Number of UTF-16 units written.</returns>
     internal static int ToWindows(ReadOnlySpan<byte> name, Span<char> shown)
     {
-        int read = 0;
-        int written = 0;
+        // Nearly all names are plain ASCII as a whole.
+        int read = name.IndexOfAnyExcept(PlainBytes);
+        if (read < 0)
+            read = name.Length;
+        int written = Encoding.Latin1.GetChars(name[..read], shown);
         while (read < name.Length)
         {
             OperationStatus status = Rune.DecodeFromUtf8(name[read..], out Rune rune, out int consumed);

@@ -24,7 +24,7 @@ namespace Hammer2.Dokan.Operations;
 internal sealed partial class Hammer2Operations
 {
     /// <summary>Entries that are read at once: each batch searches the tree for its beginning.</summary>
-    private const int ListingBatch = 1024;
+    private const int ListingBatch = 8192;
 
     /// <inheritdoc />
     public NtStatus FindFilesWithPattern(

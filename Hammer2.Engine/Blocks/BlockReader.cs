@@ -45,6 +45,9 @@ internal sealed class BlockReader : IBlockLoader, IDisposable
         return _cache.Get(bref, bref.Physical.Bytes, this);
     }
 
+    /// <summary>The beginning of a metadata block, if it is in memory. What is there was found by a reference that may be followed.</summary>
+    internal bool TryCopyMetadata(in BlockRef bref, Span<byte> into) => _cache.TryCopy(bref, into);
+
     /// <summary>A decoded file block; bytes beyond its length are zeros.</summary>
     /// <param name="bref">A DATA reference.</param>
     /// <param name="expectedBytes">Likely decoded length, from the file's size; only a hint.</param>

@@ -83,6 +83,14 @@ internal sealed class BlockCache : IDisposable
         return ShardOf(key).Contains(key);
     }
 
+    /// <summary>Copies the beginning of a block that is there: cheaper than a lease when little of it is wanted.</summary>
+    /// <returns>False when it is not there yet, or shorter than what is wanted.</returns>
+    internal bool TryCopy(in BlockRef bref, Span<byte> into)
+    {
+        var key = new BlockKey(bref);
+        return ShardOf(key).TryCopy(key, into);
+    }
+
     /// <summary>Loads the block unless it is there or on its way; failures stay unreported: whoever needs it will see them.</summary>
     internal void Prefetch(in BlockRef bref, int slotBytes, IBlockLoader loader)
     {
@@ -242,6 +250,19 @@ internal sealed class BlockCache : IDisposable
         {
             lock (_gate)
                 return _table.ContainsKey(key);
+        }
+
+        internal bool TryCopy(in BlockKey key, Span<byte> into)
+        {
+            lock (_gate)
+            {
+                if (!_table.TryGetValue(key, out Entry? entry) || entry.Loading || entry.Length < into.Length)
+                    return false;
+                Hits++;
+                entry.Page!.Referenced = true;
+                entry.Memory[..into.Length].CopyTo(into);
+                return true;
+            }
         }
 
         internal void FinishLoad(Entry entry, int length)

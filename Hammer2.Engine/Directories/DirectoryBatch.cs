@@ -36,6 +36,8 @@ public sealed class DirectoryBatch
     private readonly DirectoryRecord[] _records;
     private readonly List<Hammer2Exception> _inodeFailures = [];
     private byte[] _names;
+    private ulong[] _numbers = [];
+    private int[] _order = [];
     private int _nameBytes;
 
     /// <summary>Creates a buffer.</summary>
@@ -109,6 +111,26 @@ public sealed class DirectoryBatch
             NameLength = name.Length,
         };
         _nameBytes += name.Length;
+    }
+
+    /// <summary>The indexes of the records in the order of their inode numbers: the order of the medium, mostly.</summary>
+    internal ReadOnlySpan<int> OrderOfInodes()
+    {
+        if (_order.Length < _records.Length)
+        {
+            _order = new int[_records.Length];
+            _numbers = new ulong[_records.Length];
+        }
+
+        for (int i = 0; i < Count; i++)
+        {
+            _order[i] = i;
+            _numbers[i] = _records[i].InodeNumber;
+        }
+
+        Span<int> order = _order.AsSpan(0, Count);
+        _numbers.AsSpan(0, Count).Sort(order);
+        return order;
     }
 
     internal void RemoveWhere(Predicate<DirectoryRecord> isGone)

@@ -338,30 +338,52 @@ internal sealed class DirectoryReader(BlockReader reader, InodeIndex index)
             reader.Prefetch(blocks[..count], 0);
     }
 
-    // In chunks: find the references, fetch the missing inode blocks together, then decode from memory.
+    // In the order of inode numbers, because neighbours share arrays of the index and regions of the medium. In chunks: find
+    // the references, decode what is in memory, fetch the other inode blocks together and decode them.
     private void FetchAttributes(DirectoryBatch batch)
     {
+        Span<ulong> numbers = stackalloc ulong[ListChunk];
+        Span<int> wanted = stackalloc int[ListChunk];
         Span<BlockRef> found = stackalloc BlockRef[ListChunk];
-        Span<BlockRef> toFetch = stackalloc BlockRef[ListChunk];
         Span<DirectoryRecord> records = batch.Records;
-        for (int start = 0; start < records.Length; start += ListChunk)
+        ReadOnlySpan<int> order = batch.OrderOfInodes();
+        for (int start = 0; start < order.Length; start += ListChunk)
         {
-            Span<DirectoryRecord> chunk = records[start..Math.Min(start + ListChunk, records.Length)];
             int count = 0;
-            for (int i = 0; i < chunk.Length; i++)
+            foreach (int i in order[start..Math.Min(start + ListChunk, order.Length)])
             {
-                if (Find(ref chunk[i], out found[i], batch) && found[i].Type != BlockRefType.Empty)
-                    toFetch[count++] = found[i];
+                if (index.TryGetFromMemory(records[i].InodeNumber, out records[i].Attributes))
+                    continue;
+                numbers[count] = records[i].InodeNumber;
+                wanted[count++] = i;
             }
 
-            if (count > 1)
-                reader.Prefetch(toFetch[..count], 0);
-            for (int i = 0; i < chunk.Length; i++)
+            index.FindEach(numbers[..count], found[..count]);
+            int missing = 0;
+            for (int i = 0; i < count; i++)
             {
-                if (chunk[i].Error == Hammer2Error.None && found[i].Type != BlockRefType.Empty)
-                    Decode(ref chunk[i], found[i], batch);
+                ref DirectoryRecord record = ref records[wanted[i]];
+                if ((found[i].Type == BlockRefType.Empty && !Find(ref record, out found[i], batch)) || TryDecodeCached(ref record, found[i], batch))
+                    continue;
+                found[missing] = found[i];
+                wanted[missing++] = wanted[i];
             }
+
+            DecodeMissing(records, wanted[..missing], found[..missing], batch);
         }
+    }
+
+    private void DecodeMissing(Span<DirectoryRecord> records, ReadOnlySpan<int> wanted, ReadOnlySpan<BlockRef> found, DirectoryBatch batch)
+    {
+        if (wanted.Length > 1)
+        {
+            Span<BlockRef> toFetch = stackalloc BlockRef[ListChunk];
+            found.CopyTo(toFetch);
+            reader.Prefetch(toFetch[..found.Length], 0);
+        }
+
+        for (int i = 0; i < wanted.Length; i++)
+            Decode(ref records[wanted[i]], found[i], batch);
     }
 
     private bool Find(ref DirectoryRecord record, out BlockRef bref, DirectoryBatch batch)
@@ -380,6 +402,20 @@ internal sealed class DirectoryReader(BlockReader reader, InodeIndex index)
         }
 
         return false;
+    }
+
+    private bool TryDecodeCached(ref DirectoryRecord record, in BlockRef bref, DirectoryBatch batch)
+    {
+        try
+        {
+            return bref.Type == BlockRefType.Empty || index.TryReadCached(bref, record.InodeNumber, out record.Attributes);
+        }
+        catch (Hammer2Exception e)
+        {
+            record.Error = e.Error;
+            batch.AddInodeFailure(e);
+            return true;
+        }
     }
 
     private void Decode(ref DirectoryRecord record, in BlockRef bref, DirectoryBatch batch)

@@ -78,6 +78,37 @@ internal sealed partial class InodeIndex
         return true;
     }
 
+    /// <summary>The references of many inodes at once.</summary>
+    /// <param name="inodeNumbers">In ascending order.</param>
+    /// <param name="found">Of type EMPTY where <see cref="TryFind"/> must be asked, which also says what is wrong.</param>
+    internal void FindEach(ReadOnlySpan<ulong> inodeNumbers, Span<BlockRef> found)
+    {
+        // From there on the keys are the names of the root directory.
+        int count = inodeNumbers.Length;
+        while (count > 0 && inodeNumbers[count - 1] >= FormatLimits.DirectoryKeyBase)
+            found[--count] = default;
+        found = found[..count];
+        try
+        {
+            Tree.FindEach(_reader, inodeNumbers[..count], found);
+        }
+        catch (Hammer2Exception)
+        {
+            // One damaged array must not take away what lies below the others; who asks for each alone gets the error.
+            found.Clear();
+            return;
+        }
+
+        ulong mirrorTidMax = MirrorTidMax;
+        for (int i = 0; i < count; i++)
+        {
+            if (found[i].Type != BlockRefType.Inode || found[i].Key != inodeNumbers[i])
+                found[i] = default;
+            else
+                _tids.Accept(ref found[i], mirrorTidMax);
+        }
+    }
+
     /// <summary>Remembers an inode that lies in its directory instead of the index, as very old volumes have it.</summary>
     internal void RememberLegacy(ulong inodeNumber, BlockRef bref)
     {
@@ -121,7 +152,22 @@ internal sealed partial class InodeIndex
     internal InodeAttributes ReadAttributes(in BlockRef bref, ulong inodeNumber)
     {
         using BlockLease lease = _reader.GetMetadata(bref);
-        ref readonly InodeData data = ref MemoryMarshal.AsRef<InodeData>(lease.Data);
+        return AttributesOf(bref, MemoryMarshal.AsRef<InodeData>(lease.Data), inodeNumber);
+    }
+
+    /// <summary>As <see cref="ReadAttributes"/>, if the block is in memory.</summary>
+    internal bool TryReadCached(in BlockRef bref, ulong inodeNumber, out InodeAttributes attributes)
+    {
+        attributes = default;
+        InodeData data = default;
+        if (!_reader.TryCopyMetadata(bref, MemoryMarshal.AsBytes(new Span<InodeData>(ref data))))
+            return false;
+        attributes = AttributesOf(bref, data, inodeNumber);
+        return true;
+    }
+
+    private static InodeAttributes AttributesOf(in BlockRef bref, in InodeData data, ulong inodeNumber)
+    {
         InodeContent.Validate(bref, data);
         CheckNumber(bref, data.InodeNumber, inodeNumber);
         return InodeAttributes.From(bref, data);

@@ -45,6 +45,27 @@ internal static class BlockTree
         BlockReader reader, TreeNode root, ulong begin, ulong end, Span<BlockRef> into, TreeDamage? damage, out ulong? next) =>
         Gather(reader, root.Refs, root, begin, end, into, damage, out next);
 
+    /// <summary>Finds the leaf references of many keys at once: what lies on the way is visited once for neighbours.</summary>
+    /// <param name="reader">Where arrays come from.</param>
+    /// <param name="root">The root of a tree of which changed nodes are in memory.</param>
+    /// <param name="keys">In ascending order.</param>
+    /// <param name="found">For each key the reference whose range contains it; of type EMPTY where there is none.</param>
+    internal static void FindEach(BlockReader reader, TreeNode root, ReadOnlySpan<ulong> keys, Span<BlockRef> found)
+    {
+        Walk walk = t_walk ?? new Walk();
+        t_walk = null;
+        try
+        {
+            for (int i = 0; i < keys.Length; i++)
+                found[i] = walk.Find(reader, root, keys[i]);
+        }
+        finally
+        {
+            walk.ReleaseAll();
+            t_walk = walk;
+        }
+    }
+
     private static int Gather(
         BlockReader reader, ReadOnlySpan<BlockRef> root, TreeNode? changed, ulong begin, ulong end, Span<BlockRef> into, TreeDamage? damage, out ulong? next)
     {
@@ -114,6 +135,43 @@ internal static class BlockTree
                     }
                 }
             }
+        }
+
+        // From where the last key was found, which is not above this one: up as far as needed, and down again.
+        internal BlockRef Find(BlockReader reader, TreeNode root, ulong key)
+        {
+            while (_depth > 0 && _frames[_depth - 1].High < key)
+                Pop();
+            while (true)
+            {
+                bool atRoot = _depth == 0;
+                ReadOnlySpan<BlockRef> refs = atRoot ? root.Refs : Top(_frames[_depth - 1]);
+                int index = atRoot ? NodeArray.FirstReaching(refs, key) : Advance(ref _frames[_depth - 1], refs, key);
+                ulong low = atRoot ? 0 : _frames[_depth - 1].Low;
+                ulong high = atRoot ? ulong.MaxValue : _frames[_depth - 1].High;
+                if (index >= refs.Length || refs[index].Key > key || key < low)
+                    return default;
+                ref readonly BlockRef bref = ref refs[index];
+                if (!bref.IsNode)
+                    return bref.Key >= low ? bref : default;
+                TreeNode? child = (atRoot ? root : _frames[_depth - 1].Changed)?.ChildAt(index);
+                Push(reader, bref, child, Math.Max(low, bref.Key), Math.Min(high, bref.LastKey), key, null);
+            }
+        }
+
+        // Neighbours are looked at before the rest of the array is searched.
+        private static int Advance(ref Frame frame, ReadOnlySpan<BlockRef> refs, ulong key)
+        {
+            int index = frame.Index;
+            if (index < refs.Length && refs[index].LastKey < key)
+            {
+                index++;
+                if (index < refs.Length && refs[index].LastKey < key)
+                    index += NodeArray.FirstReaching(refs[index..], key);
+            }
+
+            frame.Index = index;
+            return index;
         }
 
         internal void ReleaseAll()

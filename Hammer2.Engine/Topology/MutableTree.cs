@@ -87,6 +87,20 @@ internal sealed partial class MutableTree
         return Gather(reader, key, key, System.Runtime.InteropServices.MemoryMarshal.CreateSpan(ref found, 1), null, out _) == 1;
     }
 
+    /// <summary>The leaf entries whose ranges contain the keys, which ascend; type EMPTY where there is none.</summary>
+    internal void FindEach(BlockReader reader, ReadOnlySpan<ulong> keys, Span<BlockRef> found)
+    {
+        _lock?.EnterReadLock();
+        try
+        {
+            BlockTree.FindEach(reader, Root, keys, found);
+        }
+        finally
+        {
+            _lock?.ExitReadLock();
+        }
+    }
+
     /// <summary>The name that the entry at <paramref name="key"/> has in memory because its block is not written yet.</summary>
     internal byte[]? PendingName(ulong key)
     {
