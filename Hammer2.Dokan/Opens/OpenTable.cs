@@ -3,8 +3,8 @@
 // D.8). By object, for what the driver cannot see because it knows names only: sharing between several names of one inode,
 // and a deletion that is pending under another name (D.1, D.5).
 // Invariants: an open is in the table from its success in CreateFile until exactly one of CloseFile and Unmounted takes it
-// out, and whoever takes it out disposes it. It counts for its object until Cleanup. One short lock; nothing is called
-// under it but the folding of names.
+// out, and whoever takes it out disposes it. It counts for its object until Cleanup. Objects are spread over short locks by
+// number; an open by a link takes two, in their order. Nothing is called under them but the folding of names.
 
 using System.Collections.Concurrent;
 using DokanNet;
@@ -18,6 +18,37 @@ namespace Hammer2.Dokan.Opens;
 /// <param name="caseSensitive">Does the driver tell names apart by case?</param>
 internal sealed class OpenTable(bool caseSensitive)
 {
+    private const int Parts = 32;
+
+    /// <summary>Objects by inode number, and what guards them.</summary>
+    private sealed class Part
+    {
+        internal Lock Gate { get; } = new();
+
+        internal Dictionary<ulong, OpenObject> Objects { get; } = [];
+
+        internal OpenObject Of(ulong inodeNumber)
+        {
+            if (!Objects.TryGetValue(inodeNumber, out OpenObject? known))
+                Objects.Add(inodeNumber, known = new OpenObject());
+            return known;
+        }
+
+        internal void Leave(ulong inodeNumber, OpenFile open)
+        {
+            if (!Objects.TryGetValue(inodeNumber, out OpenObject? known))
+                return;
+            known.Opens.Remove(open);
+            Forget(inodeNumber, known);
+        }
+
+        internal void Forget(ulong inodeNumber, OpenObject known)
+        {
+            if (known.Opens.Count == 0)
+                Objects.Remove(inodeNumber);
+        }
+    }
+
     private sealed class OpenObject
     {
         internal List<OpenFile> Opens { get; } = new(1);
@@ -27,8 +58,7 @@ internal sealed class OpenTable(bool caseSensitive)
     }
 
     private readonly ConcurrentDictionary<OpenFile, byte> _opens = new(ReferenceEqualityComparer.Instance);
-    private readonly Dictionary<ulong, OpenObject> _objects = [];
-    private readonly Lock _gate = new();
+    private readonly Part[] _parts = [.. Enumerable.Range(0, Parts).Select(static _ => new Part())];
 
     /// <summary>Number of opens.</summary>
     internal int Count => _opens.Count;
@@ -40,10 +70,14 @@ internal sealed class OpenTable(bool caseSensitive)
     /// <returns>Success, DeletePending or SharingViolation.</returns>
     internal NtStatus Enter(OpenFile open)
     {
-        lock (_gate)
+        (ulong namedInode, ulong dataInode) = (open.Named.InodeNumber, open.Vnode.InodeNumber);
+        (Part namedPart, Part dataPart) = (PartOf(namedInode), PartOf(dataInode));
+        bool inOrder = namedInode % Parts <= dataInode % Parts;
+        lock ((inOrder ? namedPart : dataPart).Gate)
+        lock ((inOrder ? dataPart : namedPart).Gate)
         {
-            OpenObject named = ObjectOf(open.Named.InodeNumber);
-            OpenObject data = open.Link is null ? named : ObjectOf(open.Vnode.InodeNumber);
+            OpenObject named = namedPart.Of(namedInode);
+            OpenObject data = dataPart.Of(dataInode);
             NtStatus status = IsMarkedElsewhere(open, named) || IsMarkedElsewhere(open, data) ? NtStatus.DeletePending
                 : Conflicts(open, data) ? NtStatus.SharingViolation
                 : NtStatus.Success;
@@ -55,8 +89,8 @@ internal sealed class OpenTable(bool caseSensitive)
                 _opens.TryAdd(open, 0);
             }
 
-            Forget(open.Named.InodeNumber, named);
-            Forget(open.Vnode.InodeNumber, data);
+            namedPart.Forget(namedInode, named);
+            dataPart.Forget(dataInode, data);
             return status;
         }
     }
@@ -67,13 +101,9 @@ internal sealed class OpenTable(bool caseSensitive)
     {
         if (!open.CleanUp())
             return false;
-        lock (_gate)
-        {
-            Leave(open.Named.InodeNumber, open);
-            if (open.Link is not null)
-                Leave(open.Vnode.InodeNumber, open);
-        }
-
+        Leave(open.Named.InodeNumber, open);
+        if (open.Link is not null)
+            Leave(open.Vnode.InodeNumber, open);
         return true;
     }
 
@@ -92,9 +122,10 @@ internal sealed class OpenTable(bool caseSensitive)
     /// object.</summary>
     internal void SetDeletePending(OpenFile open, bool pending)
     {
-        lock (_gate)
+        Part part = PartOf(open.Named.InodeNumber);
+        lock (part.Gate)
         {
-            if (_objects.TryGetValue(open.Named.InodeNumber, out OpenObject? known))
+            if (part.Objects.TryGetValue(open.Named.InodeNumber, out OpenObject? known))
                 known.MarkedPath = pending ? open.Path : null;
         }
     }
@@ -102,52 +133,44 @@ internal sealed class OpenTable(bool caseSensitive)
     /// <summary>Is the object marked for deletion?</summary>
     internal bool IsDeletePending(ulong inodeNumber)
     {
-        lock (_gate)
-            return _objects.TryGetValue(inodeNumber, out OpenObject? known) && known.MarkedPath is not null;
+        Part part = PartOf(inodeNumber);
+        lock (part.Gate)
+            return part.Objects.TryGetValue(inodeNumber, out OpenObject? known) && known.MarkedPath is not null;
     }
 
     /// <summary>Is the object marked for deletion under another name than this one? Opens under the same name are the
     /// driver's to refuse, who knows better: it may have refused the deletion after it was agreed to here.</summary>
     internal bool IsDeletePending(ulong inodeNumber, string path)
     {
-        lock (_gate)
-            return _objects.TryGetValue(inodeNumber, out OpenObject? known) && IsMarkedElsewhere(path, known);
+        Part part = PartOf(inodeNumber);
+        lock (part.Gate)
+            return part.Objects.TryGetValue(inodeNumber, out OpenObject? known) && IsMarkedElsewhere(path, known);
     }
 
     /// <summary>Does a handle on the object exist?</summary>
     internal bool IsOpen(ulong inodeNumber)
     {
-        lock (_gate)
-            return _objects.ContainsKey(inodeNumber);
+        Part part = PartOf(inodeNumber);
+        lock (part.Gate)
+            return part.Objects.ContainsKey(inodeNumber);
     }
 
     /// <summary>The opens of an object that have handles.</summary>
     internal OpenFile[] OpensOf(ulong inodeNumber)
     {
-        lock (_gate)
-            return _objects.TryGetValue(inodeNumber, out OpenObject? known) ? [.. known.Opens] : [];
-    }
-
-    private OpenObject ObjectOf(ulong inodeNumber)
-    {
-        if (!_objects.TryGetValue(inodeNumber, out OpenObject? known))
-            _objects.Add(inodeNumber, known = new OpenObject());
-        return known;
+        Part part = PartOf(inodeNumber);
+        lock (part.Gate)
+            return part.Objects.TryGetValue(inodeNumber, out OpenObject? known) ? [.. known.Opens] : [];
     }
 
     private void Leave(ulong inodeNumber, OpenFile open)
     {
-        if (!_objects.TryGetValue(inodeNumber, out OpenObject? known))
-            return;
-        known.Opens.Remove(open);
-        Forget(inodeNumber, known);
+        Part part = PartOf(inodeNumber);
+        lock (part.Gate)
+            part.Leave(inodeNumber, open);
     }
 
-    private void Forget(ulong inodeNumber, OpenObject known)
-    {
-        if (known.Opens.Count == 0)
-            _objects.Remove(inodeNumber);
-    }
+    private Part PartOf(ulong inodeNumber) => _parts[inodeNumber % Parts];
 
     /// <summary>The standard check, against opens under other names only: those under the same one are the driver's, which
     /// drops them a little later than this table does.</summary>

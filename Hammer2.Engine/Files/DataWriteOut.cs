@@ -51,7 +51,7 @@ internal sealed class DataWriteOut(BlockReader reader, BlockWriter writer, Freem
         if (slot.Dirty is not DirtyBlocks dirty || dirty.Queued || dirty.Count == 0)
             return;
         dirty.Queued = true;
-        slot.Index.Pin(slot);
+        InodeIndex.Pin(slot);
         lock (_gate)
             _queue.Enqueue(slot);
     }
@@ -133,7 +133,7 @@ internal sealed class DataWriteOut(BlockReader reader, BlockWriter writer, Freem
             if (rest)
             {
                 // The file goes on with the next batch: its blocks lie together.
-                slot.Index.Pin(slot);
+                InodeIndex.Pin(slot);
                 Requeue(slot);
             }
             else

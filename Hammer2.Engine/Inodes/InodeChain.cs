@@ -25,12 +25,16 @@ internal sealed class InodeSlot : IDisposable
         Index = index;
         InodeNumber = inodeNumber;
         Current = chain;
+        Type = chain.Content.Data.Type;
     }
 
     /// <summary>The table that it stands in.</summary>
     internal InodeIndex Index { get; }
 
     internal ulong InodeNumber { get; }
+
+    /// <summary>Kind of object; never changes.</summary>
+    internal ObjectType Type { get; }
 
     internal ReaderWriterLockSlim Lock { get; } = new(LockRecursionPolicy.NoRecursion);
 
@@ -40,8 +44,33 @@ internal sealed class InodeSlot : IDisposable
     /// <summary>Raised with every replacement of <see cref="Current"/>.</summary>
     internal int Generation { get; private set; }
 
-    /// <summary>Views and pins of this slot; guarded by the table's gate.</summary>
-    internal int Views { get; set; }
+    /// <summary>Views and pins of this slot.</summary>
+    internal int Views => Math.Max(0, Volatile.Read(ref _views));
+
+    private const int Gone = int.MinValue / 2;
+    private int _views;
+
+    /// <summary>Keeps the slot in the table.</summary>
+    /// <returns>False when it has left: the inode is on the medium as it is.</returns>
+    internal bool TryPin()
+    {
+        if (Interlocked.Increment(ref _views) > 0)
+            return true;
+        Interlocked.Decrement(ref _views);
+        return false;
+    }
+
+    /// <summary>Gives a pin back.</summary>
+    /// <returns>True when it was the last one.</returns>
+    internal bool Unpin()
+    {
+        int left = Interlocked.Decrement(ref _views);
+        Invariant.Check(left >= 0);
+        return left == 0;
+    }
+
+    /// <summary>Keeps everybody from pinning it any more, if nobody does; under the table's gate.</summary>
+    internal bool TryLeave() => Interlocked.CompareExchange(ref _views, Gone, 0) == 0;
 
     /// <summary>The next commit must write the inode block (or take it out of the index). Guarded by the table's gate.</summary>
     internal bool IsDirty { get; set; }

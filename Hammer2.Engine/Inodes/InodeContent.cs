@@ -42,7 +42,7 @@ internal sealed class InodeContent
     /// <param name="bref">The reference to it.</param>
     /// <param name="block">1024 bytes.</param>
     /// <param name="treeLock">The tree's own lock, for a PFS root, whose tree is also the inode index.</param>
-    internal static InodeContent Decode(in BlockRef bref, ReadOnlySpan<byte> block, ReaderWriterLockSlim? treeLock = null)
+    internal static InodeContent Decode(in BlockRef bref, ReadOnlySpan<byte> block, ManyReadersLock? treeLock = null)
     {
         InodeData data = MemoryMarshal.Read<InodeData>(block);
         Validate(bref, data);

@@ -55,10 +55,9 @@ internal sealed partial class InodeIndex
             NextInode++;
             var bref = new BlockRef { Type = BlockRefType.Inode, Methods = methods, Key = data.InodeNumber };
             var slot = new InodeSlot(this, data.InodeNumber, new InodeChain(bref, InodeContent.Create(data, methods)));
-            _table.Add(slot.InodeNumber, slot);
             MarkDirtyUnderGate(slot, ledger);
             MarkDirtyUnderGate(Root, ledger);
-            return View(slot);
+            return Enter(slot);
         }
     }
 
@@ -87,7 +86,7 @@ internal sealed partial class InodeIndex
         {
             removed = [.. _table.Values.Where(s => s.IsRemoved)];
             foreach (InodeSlot slot in removed)
-                slot.Views++;
+                Pin(slot);
         }
 
         var held = new List<BlockRef[]>();
@@ -196,10 +195,8 @@ internal sealed partial class InodeIndex
             foreach (InodeSlot slot in slots)
             {
                 slot.IsDirty = false;
-                if (!CanLeave(slot))
-                    continue;
-                _table.Remove(slot.InodeNumber);
-                gone.Add(slot);
+                if (TryLeave(slot))
+                    gone.Add(slot);
             }
         }
 

@@ -1,6 +1,8 @@
 // The inode index of a PFS: from inode number to inode block, through the PFS root's tree (format page 6.1).
 // Also the table of inodes in memory: those that are open, so that all vnodes of one inode number share one slot,
 // and those that a commit must write. What is not in the table is on the medium as it is.
+// The gate guards who comes into the table and who leaves it. What is there is found and pinned without it: a pin counts as
+// long as the slot has not left, and a slot leaves only when it has no pins.
 
 using System.Collections.Concurrent;
 using System.Runtime.InteropServices;
@@ -20,7 +22,7 @@ internal sealed partial class InodeIndex
     private readonly BlockReader _reader;
     private readonly TransactionIds _tids;
     private readonly object _gate = new();
-    private readonly Dictionary<ulong, InodeSlot> _table = [];
+    private readonly ConcurrentDictionary<ulong, InodeSlot> _table = new();
     private readonly ConcurrentDictionary<ulong, BlockRef> _legacy = new();
 
     // Raised when the index changes; guarded by the gate. Who loaded an inode meanwhile loads it again.
@@ -39,7 +41,7 @@ internal sealed partial class InodeIndex
         _tids = tids;
         Guard(root);
         Root = new InodeSlot(this, FormatLimits.RootInodeNumber, root) { InIndex = true };
-        _table.Add(Root.InodeNumber, Root);
+        _table[Root.InodeNumber] = Root;
         NextInode = Math.Max(root.Content.Data.PfsNextInode + 1, FormatLimits.FirstInodeNumber);
     }
 
@@ -47,14 +49,7 @@ internal sealed partial class InodeIndex
     internal InodeSlot Root { get; }
 
     /// <summary>Number of inodes that vnodes hold.</summary>
-    internal int OpenCount
-    {
-        get
-        {
-            lock (_gate)
-                return _table.Values.Count(s => s.Views > 0);
-        }
-    }
+    internal int OpenCount => _table.Count(s => s.Value.Views > 0);
 
     // The root's content object stays the same for the life of the mount, whatever chain carries it.
     private MutableTree Tree => Root.Current.Content.Tree;
@@ -180,18 +175,16 @@ internal sealed partial class InodeIndex
         inode = null;
         while (true)
         {
-            int version;
-            lock (_gate)
+            int version = Volatile.Read(ref _version);
+            if (_table.TryGetValue(inodeNumber, out InodeSlot? known))
             {
-                if (_table.TryGetValue(inodeNumber, out InodeSlot? slot))
+                if (known.IsRemoved)
+                    return Hammer2Error.NotFound;
+                if (known.TryPin())
                 {
-                    if (slot.IsRemoved)
-                        return Hammer2Error.NotFound;
-                    inode = View(slot);
+                    inode = new Inode(known);
                     return Hammer2Error.None;
                 }
-
-                version = _version;
             }
 
             if (!TryLoad(inodeNumber, out InodeChain? chain, out bool legacy))
@@ -202,9 +195,7 @@ internal sealed partial class InodeIndex
                 // may have written it meanwhile: then what was loaded is old.
                 if (version != _version || _table.ContainsKey(inodeNumber))
                     continue;
-                var slot = new InodeSlot(this, inodeNumber, chain!) { InIndex = !legacy, IsLegacy = legacy };
-                _table.Add(inodeNumber, slot);
-                inode = View(slot);
+                inode = Enter(new InodeSlot(this, inodeNumber, chain!) { InIndex = !legacy, IsLegacy = legacy });
                 return Hammer2Error.None;
             }
         }
@@ -215,38 +206,22 @@ internal sealed partial class InodeIndex
     {
         lock (_gate)
         {
-            bool lives = _table.TryGetValue(inodeNumber, out InodeSlot? slot) && slot is { IsRemoved: true, Views: > 0 };
-            inode = lives ? View(slot!) : null;
+            // Under the gate nobody leaves: who is pinned between the two looks stays, whoever else lets go.
+            bool lives = _table.TryGetValue(inodeNumber, out InodeSlot? slot) && slot is { IsRemoved: true, Views: > 0 } && slot.TryPin();
+            inode = lives ? new Inode(slot!) : null;
             return lives;
         }
     }
 
     /// <summary>True for an inode that lost its last name and lives on through its handles.</summary>
-    internal bool IsRemoved(ulong inodeNumber)
-    {
-        lock (_gate)
-            return _table.TryGetValue(inodeNumber, out InodeSlot? slot) && slot.IsRemoved;
-    }
+    internal bool IsRemoved(ulong inodeNumber) => _table.TryGetValue(inodeNumber, out InodeSlot? slot) && slot.IsRemoved;
 
     /// <summary>Keeps the slot of an inode in memory from going away; give it back with <see cref="Unpin"/>.</summary>
     /// <returns>False when the inode is on the medium as it is.</returns>
-    internal bool TryPin(ulong inodeNumber, out InodeSlot? slot)
-    {
-        lock (_gate)
-        {
-            if (!_table.TryGetValue(inodeNumber, out slot))
-                return false;
-            slot.Views++;
-            return true;
-        }
-    }
+    internal bool TryPin(ulong inodeNumber, out InodeSlot? slot) => _table.TryGetValue(inodeNumber, out slot) && slot.TryPin();
 
     /// <summary>As <see cref="TryPin"/>, of a slot that is certainly in the table.</summary>
-    internal void Pin(InodeSlot slot)
-    {
-        lock (_gate)
-            slot.Views++;
-    }
+    internal static void Pin(InodeSlot slot) => Invariant.Check(slot.TryPin());
 
     /// <summary>Gives a view back; the last one lets the slot go.</summary>
     internal void Close(Inode inode) => Unpin(inode.Slot);
@@ -254,23 +229,32 @@ internal sealed partial class InodeIndex
     /// <summary>Gives a pinned slot back.</summary>
     internal void Unpin(InodeSlot slot)
     {
+        if (!slot.Unpin() || ReferenceEquals(slot, Root))
+            return;
         lock (_gate)
         {
-            Invariant.Check(slot.Views > 0);
-            slot.Views--;
-            if (!CanLeave(slot))
+            // Somebody may have pinned it again, and even let go of it again, since.
+            if (!TryLeave(slot))
                 return;
-            _table.Remove(slot.InodeNumber);
         }
 
         Reclaim(slot);
     }
 
-    private bool CanLeave(InodeSlot slot) => slot.Views == 0 && !slot.IsDirty && !ReferenceEquals(slot, Root);
-
-    private static Inode View(InodeSlot slot)
+    /// <summary>Takes a slot out that nobody needs; under the gate.</summary>
+    private bool TryLeave(InodeSlot slot)
     {
-        slot.Views++;
+        if (slot.IsDirty || !slot.TryLeave())
+            return false;
+        _table.TryRemove(slot.InodeNumber, out _);
+        return true;
+    }
+
+    /// <summary>Puts a new slot into the table, with a view of it; under the gate.</summary>
+    private Inode Enter(InodeSlot slot)
+    {
+        Pin(slot);
+        _table[slot.InodeNumber] = slot;
         return new Inode(slot);
     }
 

@@ -32,7 +32,7 @@ internal sealed class SuperRoot
             throw new Hammer2Exception(Hammer2Error.Corrupt, "The volume header has no super-root.");
         tids.Accept(ref bref);
         using BlockLease lease = reader.GetMetadata(bref);
-        _chain = new InodeChain(bref, InodeContent.Decode(bref, lease.Data, new ReaderWriterLockSlim()));
+        _chain = new InodeChain(bref, InodeContent.Decode(bref, lease.Data, new ManyReadersLock()));
     }
 
     /// <summary>Largest modify TID that the super-root knows (format page 10.1).</summary>
@@ -151,7 +151,7 @@ internal sealed class SuperRoot
             throw new Hammer2Exception(Hammer2Error.Corrupt, $"Blockref {bref} stands where a PFS root belongs.");
         _tids.Accept(ref bref, Math.Max(_tids.MirrorTid, Volatile.Read(ref _frozenTid)));
         using BlockLease lease = _reader.GetMetadata(bref);
-        InodeContent content = InodeContent.Decode(bref, lease.Data, new ReaderWriterLockSlim());
+        InodeContent content = InodeContent.Decode(bref, lease.Data, new ManyReadersLock());
         if (content.Data.InodeNumber != FormatLimits.RootInodeNumber || content.Data.Type != ObjectType.Directory)
             throw new Hammer2Exception(Hammer2Error.Corrupt, $"Blockref {bref}: a PFS root must be directory inode 1.");
         return new InodeChain(bref, content);

@@ -23,8 +23,6 @@ public sealed partial class Vnode : IDisposable
         Pfs = pfs;
         _inode = inode;
         _readAhead = new ReadAhead(pfs.ReadAhead);
-        using InodeLock held = InodeLock.Shared(inode);
-        Type = held.Chain.Content.Data.Type;
     }
 
     /// <summary>The PFS it belongs to.</summary>
@@ -34,7 +32,7 @@ public sealed partial class Vnode : IDisposable
     public ulong InodeNumber => _inode.Slot.InodeNumber;
 
     /// <summary>Kind of object; never changes.</summary>
-    public ObjectType Type { get; }
+    public ObjectType Type => _inode.Slot.Type;
 
     /// <summary>
     /// Of a directory: a number that changes whenever one of its names comes, goes or leads elsewhere, as long as somebody has

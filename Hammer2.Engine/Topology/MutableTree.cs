@@ -26,7 +26,7 @@ internal sealed partial class MutableTree
     // What a root array spans.
     private const int WholeKeyBits = 64;
     private readonly TreeShape _shape;
-    private readonly ReaderWriterLockSlim? _lock;
+    private readonly ManyReadersLock? _lock;
     private LoadedReferenceGuard? _guard;
 
     /// <summary>Wraps a root array.</summary>
@@ -34,7 +34,7 @@ internal sealed partial class MutableTree
     /// <param name="root">Normalised live entries of the blockset, at most 4.</param>
     /// <param name="ownerMethods">Methods of the reference to the inode: what new entries inherit.</param>
     /// <param name="ownLock">The tree's own lock, where the inode lock does not guard it.</param>
-    internal MutableTree(TreeShape shape, ReadOnlySpan<BlockRef> root, byte ownerMethods, ReaderWriterLockSlim? ownLock = null)
+    internal MutableTree(TreeShape shape, ReadOnlySpan<BlockRef> root, byte ownerMethods, ManyReadersLock? ownLock = null)
     {
         _shape = shape;
         _lock = ownLock;
