@@ -155,19 +155,27 @@ internal sealed class FoldIndex
     /// <summary>The name under which Windows sees a medium name of this directory.</summary>
     internal string ShownName(ReadOnlySpan<byte> name)
     {
-        string plain = NameMapping.ToWindows(name);
+        Span<char> shown = stackalloc char[NameMapping.NameLengthMax];
+        return new string(shown[..ShownName(name, shown)]);
+    }
+
+    /// <summary>As the other overload, into a buffer with room for the longest name.</summary>
+    internal int ShownName(ReadOnlySpan<byte> name, Span<char> shown)
+    {
+        int length = NameMapping.ToWindows(name, shown);
         if (!HasPairs)
-            return plain;
-        Span<char> folded = plain.Length <= NameMapping.NameLengthMax
-            ? stackalloc char[NameMapping.NameLengthMax]
-            : new char[plain.Length];
-        folded = folded[..plain.Length];
-        Fold(plain, folded);
+            return length;
+        Span<char> folded = stackalloc char[NameMapping.NameLengthMax];
+        folded = folded[..length];
+        Fold(shown[..length], folded);
         int first = FindPlain(folded, string.GetHashCode(folded));
         if (first < 0 || !_pairs.TryGetValue(first, out List<int>? pair))
-            return plain;
+            return length;
         int index = FindInPair(pair, name);
-        return index < 0 ? plain : ShownName(index);
+        if (index < 0 || !_decorated.TryGetValue(index, out string? decorated))
+            return length;
+        decorated.CopyTo(shown);
+        return decorated.Length;
     }
 
     /// <summary>The medium bytes of an entry's name.</summary>

@@ -27,9 +27,10 @@ internal sealed class ObjectMemory(int entriesMax = 32768)
 {
     private volatile ConcurrentDictionary<ulong, RememberedFacts> _recent = new();
     private volatile ConcurrentDictionary<ulong, RememberedFacts> _older = new();
+    private volatile bool _isUsed;
 
-    /// <summary>Is there nothing to remember? Then nobody needs to look.</summary>
-    internal bool IsEmpty => _recent.IsEmpty && _older.IsEmpty;
+    /// <summary>Was nothing remembered yet? Then nobody needs to look. (To say so the dictionaries would take all their locks.)</summary>
+    internal bool IsEmpty => !_isUsed;
 
     /// <summary>What is remembered of an object; all zero when nothing is.</summary>
     internal RememberedFacts this[ulong inodeNumber] =>
@@ -57,6 +58,7 @@ internal sealed class ObjectMemory(int entriesMax = 32768)
 
     private void Set(ulong inodeNumber, in RememberedFacts facts)
     {
+        _isUsed = true;
         ConcurrentDictionary<ulong, RememberedFacts> recent = _recent;
         recent[inodeNumber] = facts;
         if (recent.Count <= entriesMax)

@@ -84,9 +84,9 @@ internal readonly struct FileRecord
     };
 
     /// <summary>As an entry of a listing.</summary>
-    internal FindFileInformation ToFindInformation(string name) => new()
+    internal FindFileInformation ToFindInformation(ReadOnlyMemory<char> name) => new()
     {
-        FileName = name.AsMemory(),
+        FileName = name,
         Attributes = Attributes,
         CreationTime = CreationTime,
         LastAccessTime = LastAccessTime,

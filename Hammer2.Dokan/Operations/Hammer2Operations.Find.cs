@@ -23,7 +23,8 @@ namespace Hammer2.Dokan.Operations;
 
 internal sealed partial class Hammer2Operations
 {
-    /// <summary>Entries that are read at once: each batch searches the tree for its beginning.</summary>
+    /// <summary>Entries that are read at once, at most: their inodes are visited in the order of the medium, and the more there
+    /// are, the more of them are neighbours.</summary>
     private const int ListingBatch = 8192;
 
     /// <inheritdoc />
@@ -64,7 +65,7 @@ internal sealed partial class Hammer2Operations
             if (open.Kind != TargetKind.Directory)
                 return NtStatus.InvalidParameter;
             var timer = new RequestTimer(_clock);
-            var found = new List<FindFileInformation>();
+            var found = new Listing();
             if (NamePattern.IsAll(pattern) || NamePattern.HasWildcards(pattern))
                 FindMany(open, pattern, found, ref info, ref timer);
             else
@@ -84,7 +85,7 @@ internal sealed partial class Hammer2Operations
     }
 
     private void FindOne(
-        OpenFile directory, ReadOnlySpan<char> name, List<FindFileInformation> found, ref DokanFileInfo info,
+        OpenFile directory, ReadOnlySpan<char> name, Listing found, ref DokanFileInfo info,
         ref RequestTimer timer)
     {
         ulong parent = directory.Vnode.InodeNumber;
@@ -97,11 +98,11 @@ internal sealed partial class Hammer2Operations
 
         Hammer2Error error = TryGetAttributes(entry.InodeNumber, out InodeAttributes attributes);
         string shown = _indexes.Peek(parent)?.ShownName(entry.Name) ?? NameMapping.ToWindows(entry.Name);
-        found.Add(Describe(parent, shown, entry.Type, entry.InodeNumber, error, attributes));
+        found.Add(Describe(parent, shown.AsMemory(), entry.Type, entry.InodeNumber, error, attributes));
     }
 
     private void FindMany(
-        OpenFile directory, ReadOnlySpan<char> pattern, List<FindFileInformation> found, ref DokanFileInfo info,
+        OpenFile directory, ReadOnlySpan<char> pattern, Listing found, ref DokanFileInfo info,
         ref RequestTimer timer)
     {
         bool all = NamePattern.IsAll(pattern);
@@ -109,11 +110,10 @@ internal sealed partial class Hammer2Operations
             AddDots(directory, found);
         ulong parent = directory.Vnode.InodeNumber;
         FoldIndex index = _indexes.Get(parent, ref info, ref timer);
-        if (all)
-            found.EnsureCapacity(found.Count + index.Count);
         int before = found.Count;
         Hammer2Exception? hole = null;
-        var batch = new DirectoryBatch(ListingBatch);
+        var batch = new DirectoryBatch(Math.Clamp(index.Count + 1, 16, ListingBatch));
+        Span<char> shown = stackalloc char[NameMapping.NameLengthMax];
         ulong position = 0;
         do
         {
@@ -124,9 +124,9 @@ internal sealed partial class Hammer2Operations
                 if (record.Type == ObjectType.Whiteout)
                     continue;
                 DirectoryDamage.ThrowIfUnreachable(record.Error, "the attributes of an entry cannot be read");
-                string name = index.ShownName(batch.NameOf(i));
+                ReadOnlySpan<char> name = shown[..index.ShownName(batch.NameOf(i), shown)];
                 if (all || NamePattern.Matches(pattern, name))
-                    found.Add(Describe(parent, name, record.Type, record.InodeNumber, record.Error, record.Attributes));
+                    found.Add(Describe(parent, found.Keep(name), record.Type, record.InodeNumber, record.Error, record.Attributes));
             }
 
             DirectoryDamage.ThrowIfUnreachable(batch.Damage);
@@ -146,26 +146,26 @@ internal sealed partial class Hammer2Operations
             throw new Hammer2Exception(Hammer2Error.Corrupt, hole.Message, hole);
     }
 
-    private void AddDots(OpenFile directory, List<FindFileInformation> found)
+    private void AddDots(OpenFile directory, Listing found)
     {
         InodeAttributes self = AttributesOf(directory);
         if (TryGetAttributes(directory.Place.ParentInode, out InodeAttributes parent) != Hammer2Error.None)
             parent = self;
-        found.Add(FileRecord.Of(TargetKind.Directory, self, Remembered(self.InodeNumber), hidden: false).ToFindInformation("."));
-        found.Add(FileRecord.Of(TargetKind.Directory, parent, Remembered(parent.InodeNumber), hidden: false).ToFindInformation(".."));
+        found.Add(FileRecord.Of(TargetKind.Directory, self, Remembered(self.InodeNumber), hidden: false).ToFindInformation(".".AsMemory()));
+        found.Add(FileRecord.Of(TargetKind.Directory, parent, Remembered(parent.InodeNumber), hidden: false).ToFindInformation("..".AsMemory()));
     }
 
     /// <summary>One entry of a listing. An object whose inode cannot be read is listed by its name and type alone.</summary>
     private FindFileInformation Describe(
-        ulong directory, string name, ObjectType type, ulong inodeNumber, Hammer2Error error, in InodeAttributes attributes)
+        ulong directory, ReadOnlyMemory<char> name, ObjectType type, ulong inodeNumber, Hammer2Error error, in InodeAttributes attributes)
     {
-        bool hidden = IsHidden(name);
+        bool hidden = IsHidden(name.Span);
         if (error != Hammer2Error.None)
         {
             var unknown = new InodeAttributes { Type = type, Mode = WindowsAttributes.AnyWriteBit };
             return new FindFileInformation
             {
-                FileName = name.AsMemory(),
+                FileName = name,
                 Attributes = FileRecord.Of(FileRecord.KindOf(type), unknown, default, hidden).Attributes,
             };
         }

@@ -45,6 +45,9 @@ internal sealed class BlockReader : IBlockLoader, IDisposable
         return _cache.Get(bref, bref.Physical.Bytes, this);
     }
 
+    /// <summary>Says that the beginnings of these blocks will be asked for at once.</summary>
+    internal void HintMetadata(ReadOnlySpan<BlockRef> refs, int bytes) => _cache.Hint(refs, bytes);
+
     /// <summary>The beginning of a metadata block, if it is in memory. What is there was found by a reference that may be followed.</summary>
     internal bool TryCopyMetadata(in BlockRef bref, Span<byte> into) => _cache.TryCopy(bref, into);
 

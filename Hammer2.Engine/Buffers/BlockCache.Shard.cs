@@ -4,6 +4,8 @@
 // the table counts only when version, page and marks are the same after he pinned the page.
 
 using System.Numerics;
+using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics.X86;
 using Hammer2.Engine.Format;
 using Hammer2.Engine.Primitives;
 
@@ -13,6 +15,14 @@ internal sealed partial class BlockCache
 {
     // Measured: an entry, its place in lists, in the table and in the index by address. At most; the table is a part of it.
     private const int EntryBytes = 288;
+
+    /// <summary>What lies on the way to a block: its place in the table, its entry, its bytes.</summary>
+    internal enum HintStep
+    {
+        Bucket,
+        Entry,
+        Block,
+    }
 
     internal sealed class Page : IDisposable
     {
@@ -76,6 +86,7 @@ internal sealed partial class BlockCache
     {
         private const int BucketsMin = 64;
         private const int ChainMax = 64;
+        private const int LineBytes = 64;
         private readonly object _gate = new();
         private readonly Dictionary<ulong, Entry> _regions = [];
         private readonly List<Page> _pages = [];
@@ -133,6 +144,34 @@ internal sealed partial class BlockCache
             }
 
             return null;
+        }
+
+        /// <summary>One step on the way to the first block of a bucket: each touches what the step before it asked for.</summary>
+        internal unsafe void Hint(uint hash, HintStep step, int bytes)
+        {
+            Entry?[] buckets = _buckets;
+            ref Entry? first = ref buckets[hash & (uint)(buckets.Length - 1)];
+            if (step == HintStep.Bucket)
+            {
+                Sse.Prefetch0(Unsafe.AsPointer(ref first));
+                return;
+            }
+
+            if (Volatile.Read(ref first) is not Entry entry)
+                return;
+            if (step == HintStep.Entry)
+            {
+                // Only addresses are taken, and it does no harm if the collector moves the entry meanwhile.
+                Sse.Prefetch0(Unsafe.AsPointer(ref entry.Key));
+                Sse.Prefetch0(Unsafe.AsPointer(ref entry.Version));
+                return;
+            }
+
+            // The memory may go away meanwhile: asking for what is not there has no effect.
+            if (entry.Page is not Page page)
+                return;
+            for (int at = 0; at < bytes; at += LineBytes)
+                Sse.Prefetch0(page.Memory.Pointer + entry.Offset + at);
         }
 
         internal Entry Acquire(in BlockKey key, int slotBytes, out bool mustLoad)

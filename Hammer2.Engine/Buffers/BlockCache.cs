@@ -7,6 +7,7 @@
 // was written to is never found again under any key, also when it was being loaded or in use meanwhile.
 
 using System.Numerics;
+using System.Runtime.Intrinsics.X86;
 using Hammer2.Engine.Format;
 using Hammer2.Engine.Primitives;
 
@@ -43,6 +44,7 @@ internal sealed partial class BlockCache : IDisposable
     private const int PageBytes = FormatLimits.BlockBytesMax;
     private const int PagesPerShardMin = 64;
     private const int ShardsMax = 32;
+    private const int HintMax = 64;
     private const int SlotBytesMin = 1 << FormatLimits.AllocationRadixMin;
     private readonly Shard[] _shards;
 
@@ -79,6 +81,33 @@ internal sealed partial class BlockCache : IDisposable
     {
         var key = new BlockKey(bref);
         return ShardOf(key).Contains(key);
+    }
+
+    /// <summary>
+    /// Brings what <see cref="TryCopy"/> will touch near to the processor. Blocks of many files lie all over the memory, and waiting
+    /// for it again and again, one block after the other, would take longer than everything else.
+    /// </summary>
+    internal void Hint(ReadOnlySpan<BlockRef> refs, int bytes)
+    {
+        if (!Sse.IsSupported)
+            return;
+        Span<uint> hashes = stackalloc uint[HintMax];
+        for (int start = 0; start < refs.Length; start += HintMax)
+        {
+            ReadOnlySpan<BlockRef> some = refs[start..Math.Min(start + HintMax, refs.Length)];
+            for (int i = 0; i < some.Length; i++)
+            {
+                var key = new BlockKey(some[i]);
+                hashes[i] = key.Hash;
+                ShardOf(key).Hint(key.Hash, HintStep.Bucket, bytes);
+            }
+
+            for (HintStep step = HintStep.Entry; step <= HintStep.Block; step++)
+            {
+                for (int i = 0; i < some.Length; i++)
+                    ShardAt(BlockKey.RegionOf(some[i])).Hint(hashes[i], step, bytes);
+            }
+        }
     }
 
     /// <summary>Copies the beginning of a block that is there: cheaper than a lease when little of it is wanted.</summary>

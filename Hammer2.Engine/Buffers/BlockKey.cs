@@ -36,7 +36,12 @@ internal readonly struct BlockKey : IEquatable<BlockKey>
     }
 
     /// <summary>The 64 KiB of address that hold the block; a legal block lies in one.</summary>
-    internal ulong Region => _dataOff & ~(ulong)(FormatLimits.BlockBytesMax - 1);
+    internal ulong Region => RegionOf(_dataOff);
+
+    /// <summary>The same of a reference.</summary>
+    internal static ulong RegionOf(in BlockRef bref) => RegionOf(bref.DataOff);
+
+    private static ulong RegionOf(ulong dataOff) => dataOff & ~(ulong)(FormatLimits.BlockBytesMax - 1);
 
     /// <summary>True when the block has bytes in common with <c>start..end</c> (exclusive).</summary>
     internal bool Overlaps(ulong start, ulong end)

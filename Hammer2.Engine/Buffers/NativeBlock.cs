@@ -21,6 +21,9 @@ internal sealed unsafe class NativeBlock : IDisposable
 
     internal int Bytes { get; }
 
+    /// <summary>Where it begins; for hints only.</summary>
+    internal byte* Pointer => _address;
+
     internal Span<byte> Span => new(_address, Bytes);
 
     internal Span<byte> Slice(int offset, int length) => Span.Slice(offset, length);

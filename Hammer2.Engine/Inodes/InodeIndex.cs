@@ -102,6 +102,8 @@ internal sealed partial class InodeIndex
             else
                 _tids.Accept(ref found[i], mirrorTidMax);
         }
+
+        _reader.HintMetadata(found, System.Runtime.CompilerServices.Unsafe.SizeOf<InodeData>());
     }
 
     /// <summary>Remembers an inode that lies in its directory instead of the index, as very old volumes have it.</summary>
