@@ -29,7 +29,7 @@ public unsafe class CallbackBenchmarks
     internal const int Few = 1000;
     internal const int OfTwo = 2 * Rounds;
     private const int BlockBytes = 65536;
-    private const int Rounds = 1000;
+    private const int Rounds = 2000;
     private const FileShare ShareAll = FileShare.ReadWrite | FileShare.Delete;
     private Hammer2Volume _volume = null!;
     private PfsMount _pfs = null!;
@@ -179,20 +179,47 @@ public unsafe class CallbackBenchmarks
     [Benchmark(OperationsPerInvoke = OfTwo)]
     public void OpenInfoCloseByTwo() => ByTwo(_ => OpenInfoClose(_deep));
 
+    /// <summary>Opens, queries and closes of a file that nobody else has open, by one thread.</summary>
+    [Benchmark]
+    public void OpenOther() => OpenInfoClose(_others[0]);
+
     /// <summary>The same, each thread with a file of its own in the same directory.</summary>
     [Benchmark(OperationsPerInvoke = OfTwo)]
     public void OpenOthersByTwo() => ByTwo(thread => OpenInfoClose(_others[thread]));
+
+    /// <summary>Arithmetic by two threads, for comparison: what a second one is worth on this machine at this moment.</summary>
+    [Benchmark(OperationsPerInvoke = OfTwo)]
+    public void NothingByTwo() => ByTwo(_ => Nothing());
+
+    /// <summary>The same arithmetic by one.</summary>
+    [Benchmark]
+    public void Nothing()
+    {
+        ulong state = 1;
+        for (int i = 0; i < 1000; i++)
+            state = (state * 6364136223846793005UL) + (ulong)i;
+        GC.KeepAlive(state == 0 ? this : null);
+    }
 
     /// <summary>Reads of 64 KiB by two threads.</summary>
     [Benchmark(OperationsPerInvoke = OfTwo)]
     public void Read64KByTwo() => ByTwo(_ => Read(BlockBytes));
 
-    // Enough rounds that waking the threads does not count.
-    private static void ByTwo(Action<int> act) => Parallel.For(0, 2, thread =>
+    // Two threads of their own, which begin together: work that is handed to a pool may all be done by whoever comes first.
+    private static void ByTwo(Action<int> act)
     {
-        for (int i = 0; i < Rounds; i++)
-            act(thread);
-    });
+        using var begin = new Barrier(2);
+        Thread[] threads = [.. Enumerable.Range(0, 2).Select(number => new Thread(() =>
+        {
+            begin.SignalAndWait();
+            for (int i = 0; i < Rounds; i++)
+                act(number);
+        }))];
+        foreach (Thread thread in threads)
+            thread.Start();
+        foreach (Thread thread in threads)
+            thread.Join();
+    }
 
     private void List(NativeName name, DokanFileInfo info, int wanted)
     {

@@ -13,6 +13,9 @@ namespace Hammer2.Benchmarks;
 internal static class CallbackTable
 {
     private const int Turns = 12;
+
+    // Short ones: the moments when two processors are free are short too.
+    private const int TurnsOfTwo = 300;
     private static readonly TimeSpan s_turn = TimeSpan.FromMilliseconds(120);
 
     /// <summary>Measures what has a name that contains <paramref name="part"/> and prints it.</summary>
@@ -29,7 +32,10 @@ internal static class CallbackTable
             (nameof(callbacks.Read4K), callbacks.Read4K, 1),
             (nameof(callbacks.Write64K), callbacks.Write64K, 1),
             (nameof(callbacks.CreateAndDelete), callbacks.CreateAndDelete, 1),
+            (nameof(callbacks.Nothing), callbacks.Nothing, 1),
+            (nameof(callbacks.NothingByTwo), callbacks.NothingByTwo, CallbackBenchmarks.OfTwo),
             (nameof(callbacks.OpenInfoCloseByTwo), callbacks.OpenInfoCloseByTwo, CallbackBenchmarks.OfTwo),
+            (nameof(callbacks.OpenOther), callbacks.OpenOther, 1),
             (nameof(callbacks.OpenOthersByTwo), callbacks.OpenOthersByTwo, CallbackBenchmarks.OfTwo),
             (nameof(callbacks.Read64KByTwo), callbacks.Read64KByTwo, CallbackBenchmarks.OfTwo),
             (nameof(callbacks.OpenMissing), callbacks.OpenMissing, 1),
@@ -41,9 +47,10 @@ internal static class CallbackTable
         foreach ((string name, Action act, int operations) in rows.Where(row => row.Name.Contains(part, StringComparison.OrdinalIgnoreCase)))
         {
             (double Wall, double Processor) best = (double.MaxValue, double.MaxValue);
-            for (int turn = 0; turn < Turns; turn++)
+            int turns = operations == CallbackBenchmarks.OfTwo ? TurnsOfTwo : Turns;
+            for (int turn = 0; turn < turns; turn++)
             {
-                (double wall, double processor) = Measure(act, operations);
+                (double wall, double processor) = Measure(act, operations, turns == Turns ? s_turn : TimeSpan.Zero);
                 best = (Math.Min(best.Wall, wall), Math.Min(best.Processor, processor));
             }
 
@@ -55,7 +62,7 @@ internal static class CallbackTable
         callbacks.Cleanup();
     }
 
-    private static (double Wall, double Processor) Measure(Action act, int operations)
+    private static (double Wall, double Processor) Measure(Action act, int operations, TimeSpan least)
     {
         long calls = 0;
         TimeSpan before = Environment.CpuUsage.TotalTime;
@@ -67,7 +74,7 @@ internal static class CallbackTable
                 act();
             elapsed = Stopwatch.GetElapsedTime(start);
         }
-        while (elapsed < s_turn);
+        while (elapsed < least);
         double used = (Environment.CpuUsage.TotalTime - before).TotalNanoseconds;
         return (elapsed.TotalNanoseconds / (calls * operations), used / (calls * operations));
     }

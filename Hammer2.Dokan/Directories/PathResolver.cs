@@ -100,26 +100,26 @@ internal sealed class PathResolver(PfsMount pfs, FoldIndexCache indexes)
     {
         Span<byte> name = stackalloc byte[NameMapping.NameLengthMax];
         int length = NameMapping.ToMedium(component, name);
-        Hammer2Error error = TryLookup(directory, name[..length], out InodeAttributes attributes);
+        Hammer2Error error = TryLookup(directory, name[..length], out ulong inodeNumber, out ObjectType type);
         if (error == Hammer2Error.NotFound)
             return NtStatus.ObjectNameNotFound;
         if (error != Hammer2Error.None)
             return ErrorStatus.OfOpening(error);
-        if (attributes.Type == ObjectType.Whiteout)
+        if (type == ObjectType.Whiteout)
             return NtStatus.ObjectNameNotFound;
-        resolved = new ResolvedPath(attributes.InodeNumber, directory, attributes.Type, name[..length].ToArray());
+        resolved = new ResolvedPath(inodeNumber, directory, type, name[..length].ToArray());
         return NtStatus.Success;
     }
 
-    private Hammer2Error TryLookup(ulong directory, ReadOnlySpan<byte> name, out InodeAttributes attributes)
+    private Hammer2Error TryLookup(ulong directory, ReadOnlySpan<byte> name, out ulong inodeNumber, out ObjectType type)
     {
         try
         {
-            return pfs.TryLookup(directory, name, out attributes);
+            return pfs.TryLookup(directory, name, out inodeNumber, out type);
         }
         catch (Hammer2Exception unreadable)
         {
-            attributes = default;
+            (inodeNumber, type) = (0, ObjectType.Unknown);
             return unreadable.Error;
         }
     }

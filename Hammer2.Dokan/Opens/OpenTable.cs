@@ -6,7 +6,6 @@
 // out, and whoever takes it out disposes it. It counts for its object until Cleanup. Objects are spread over short locks by
 // number; an open by a link takes two, in their order. Nothing is called under them but the folding of names.
 
-using System.Collections.Concurrent;
 using DokanNet;
 using Hammer2.Dokan.Names;
 using Hammer2.Dokan.Requests;
@@ -26,6 +25,15 @@ internal sealed class OpenTable(bool caseSensitive)
         internal Lock Gate { get; } = new();
 
         internal Dictionary<ulong, OpenObject> Objects { get; } = [];
+
+        /// <summary>Opens until CloseFile, in the part of what is opened.</summary>
+        internal HashSet<OpenFile> Handles { get; } = new(ReferenceEqualityComparer.Instance);
+
+        internal OpenFile[] AllHandles()
+        {
+            lock (Gate)
+                return [.. Handles];
+        }
 
         internal OpenObject Of(ulong inodeNumber)
         {
@@ -57,14 +65,13 @@ internal sealed class OpenTable(bool caseSensitive)
         internal string? MarkedPath { get; set; }
     }
 
-    private readonly ConcurrentDictionary<OpenFile, byte> _opens = new(ReferenceEqualityComparer.Instance);
     private readonly Part[] _parts = [.. Enumerable.Range(0, Parts).Select(static _ => new Part())];
 
     /// <summary>Number of opens.</summary>
-    internal int Count => _opens.Count;
+    internal int Count => All.Length;
 
     /// <summary>The opens of this moment.</summary>
-    internal IEnumerable<OpenFile> All => _opens.Keys;
+    internal OpenFile[] All => [.. _parts.SelectMany(static part => part.AllHandles())];
 
     /// <summary>Enters an open, if the other opens of its object allow it.</summary>
     /// <returns>Success, DeletePending or SharingViolation.</returns>
@@ -86,7 +93,7 @@ internal sealed class OpenTable(bool caseSensitive)
                 named.Opens.Add(open);
                 if (data != named)
                     data.Opens.Add(open);
-                _opens.TryAdd(open, 0);
+                dataPart.Handles.Add(open);
             }
 
             namedPart.Forget(namedInode, named);
@@ -111,8 +118,13 @@ internal sealed class OpenTable(bool caseSensitive)
     /// <returns>False when it was released before.</returns>
     internal bool Release(OpenFile open)
     {
-        if (!_opens.TryRemove(open, out _))
-            return false;
+        Part part = PartOf(open.Vnode.InodeNumber);
+        lock (part.Gate)
+        {
+            if (!part.Handles.Remove(open))
+                return false;
+        }
+
         CleanUp(open);
         open.Dispose();
         return true;

@@ -58,15 +58,23 @@ internal sealed class DirectoryReader(BlockReader reader, InodeIndex index)
     }
 
     /// <summary>Finds a name in a directory given by inode number; makes no object where the directory is not open.</summary>
-    internal Hammer2Error TryLookup(ulong directoryInode, ReadOnlySpan<byte> name, out ulong inodeNumber)
+    /// <param name="directoryInode">The directory, not locked.</param>
+    /// <param name="name">Exact bytes.</param>
+    /// <param name="inodeNumber">The target.</param>
+    /// <param name="type">What the entry says of it; unknown where the inode itself lies in the directory.</param>
+    internal Hammer2Error TryLookup(ulong directoryInode, ReadOnlySpan<byte> name, out ulong inodeNumber, out ObjectType type)
     {
         inodeNumber = 0;
+        type = ObjectType.Directory;
         if (index.TryPin(directoryInode, out InodeSlot? slot))
         {
             try
             {
                 using InodeLock held = InodeLock.Shared(slot!);
-                return TryLookup(held.Chain.Content, name, out inodeNumber);
+                InodeContent content = held.Chain.Content;
+                if (content.Data.Type == ObjectType.Directory && IsDot(name, content.Data, ref inodeNumber))
+                    return Hammer2Error.None;
+                return TargetOf(TryFindEntry(content, name, out BlockRef there), there, out inodeNumber, out type);
             }
             finally
             {
@@ -90,8 +98,13 @@ internal sealed class DirectoryReader(BlockReader reader, InodeIndex index)
         if (legal != Hammer2Error.None)
             return legal;
         int live = NodeArray.Normalise(blockset, "Blockset of a directory");
-        Hammer2Error error = Search(null, blockset[..live], name, out BlockRef entry);
+        return TargetOf(Search(null, blockset[..live], name, out BlockRef entry), entry, out inodeNumber, out type);
+    }
+
+    private static Hammer2Error TargetOf(Hammer2Error error, in BlockRef entry, out ulong inodeNumber, out ObjectType type)
+    {
         inodeNumber = entry.DirentInode;
+        type = entry.Type == BlockRefType.Dirent ? entry.DirentType : ObjectType.Unknown;
         return error;
     }
 

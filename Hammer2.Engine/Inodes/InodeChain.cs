@@ -69,11 +69,18 @@ internal sealed class InodeSlot : IDisposable
         return left == 0;
     }
 
-    /// <summary>Keeps everybody from pinning it any more, if nobody does; under the table's gate.</summary>
+    /// <summary>Keeps everybody from pinning it any more, if nobody does.</summary>
     internal bool TryLeave() => Interlocked.CompareExchange(ref _views, Gone, 0) == 0;
 
-    /// <summary>The next commit must write the inode block (or take it out of the index). Guarded by the table's gate.</summary>
-    internal bool IsDirty { get; set; }
+    /// <summary>The next commit must write the inode block (or take it out of the index). Set by who has it
+    /// pinned, under the table's gate and at its door; cleared by the commit, under the gate.</summary>
+    internal bool IsDirty
+    {
+        get => Volatile.Read(ref _isDirty);
+        set => Volatile.Write(ref _isDirty, value);
+    }
+
+    private bool _isDirty;
 
     /// <summary>The index has an entry for it; false for an object that no commit has seen yet.</summary>
     internal bool InIndex { get; set; }

@@ -81,14 +81,7 @@ internal sealed partial class InodeIndex
     /// <summary>What files without names still hold on the medium; no operation is running.</summary>
     internal List<BlockRef[]> CollectRemoved()
     {
-        InodeSlot[] removed;
-        lock (_gate)
-        {
-            removed = [.. _table.Values.Where(s => s.IsRemoved)];
-            foreach (InodeSlot slot in removed)
-                Pin(slot);
-        }
-
+        InodeSlot[] removed = [.. _table.Select(static pair => pair.Value).Where(static slot => slot.IsRemoved && slot.TryPin())];
         var held = new List<BlockRef[]>();
         foreach (InodeSlot slot in removed)
         {
@@ -111,7 +104,7 @@ internal sealed partial class InodeIndex
         lock (_gate)
         {
             slots = [.. _dirty.Where(s => !ReferenceEquals(s, Root))];
-            _version++;
+            Volatile.Write(ref _version, _version + 1);
         }
 
         Volatile.Write(ref _frozenTid, flush.MirrorTid);
@@ -209,7 +202,13 @@ internal sealed partial class InodeIndex
         if (slot.IsLegacy)
             throw new Hammer2Exception(
                 Hammer2Error.Unsupported, $"Inode {slot.InodeNumber} lies in its directory, as very old volumes have it: it can be read, not changed.");
-        slot.IsDirty = true;
+        if (!slot.IsDirty)
+        {
+            // Who is about to let it leave has looked whether it is dirty; the pin of the caller then holds it.
+            lock (DoorOf(slot.InodeNumber))
+                slot.IsDirty = true;
+        }
+
         if (!_dirty.Add(slot))
             return;
         ledger?.Charge(FormatLimits.AllocationRadixMin);

@@ -1,8 +1,9 @@
 // The inode index of a PFS: from inode number to inode block, through the PFS root's tree (format page 6.1).
 // Also the table of inodes in memory: those that are open, so that all vnodes of one inode number share one slot,
 // and those that a commit must write. What is not in the table is on the medium as it is.
-// The gate guards who comes into the table and who leaves it. What is there is found and pinned without it: a pin counts as
-// long as the slot has not left, and a slot leaves only when it has no pins.
+// Who comes into the table from the medium and who leaves it passes a door, one of several by inode number, after the gate where
+// both are taken. What is there is found and pinned without: a pin counts as long as the slot has not left, and a slot leaves
+// only when it has no pins and is not dirty. Only who has it pinned makes it dirty.
 
 using System.Collections.Concurrent;
 using System.Runtime.InteropServices;
@@ -22,10 +23,12 @@ internal sealed partial class InodeIndex
     private readonly BlockReader _reader;
     private readonly TransactionIds _tids;
     private readonly object _gate = new();
-    private readonly ConcurrentDictionary<ulong, InodeSlot> _table = new();
+    private const int Doors = 16;
+    private readonly ConcurrentDictionary<ulong, InodeSlot> _table = new(concurrencyLevel: Doors, capacity: 256);
+    private readonly Lock[] _doors = [.. Enumerable.Range(0, Doors).Select(static _ => new Lock())];
     private readonly ConcurrentDictionary<ulong, BlockRef> _legacy = new();
 
-    // Raised when the index changes; guarded by the gate. Who loaded an inode meanwhile loads it again.
+    // Raised when the index changes, under the gate. Who loaded an inode meanwhile loads it again.
     private int _version;
 
     // Mirror TID of the last freeze, which the volume's counter reaches only when all PFSs are frozen.
@@ -191,11 +194,11 @@ internal sealed partial class InodeIndex
 
             if (!TryLoad(inodeNumber, out InodeChain? chain, out bool legacy))
                 return Hammer2Error.NotFound;
-            lock (_gate)
+            lock (DoorOf(inodeNumber))
             {
                 // Another thread may have loaded the same inode meanwhile: then its slot is the one for all. A commit
                 // may have written it meanwhile: then what was loaded is old.
-                if (version != _version || _table.ContainsKey(inodeNumber))
+                if (version != Volatile.Read(ref _version) || _table.ContainsKey(inodeNumber))
                     continue;
                 inode = Enter(new InodeSlot(this, inodeNumber, chain!) { InIndex = !legacy, IsLegacy = legacy });
                 return Hammer2Error.None;
@@ -206,13 +209,9 @@ internal sealed partial class InodeIndex
     /// <summary>Another view of an inode that lost its last name, as long as somebody still has one.</summary>
     internal bool TryOpenRemoved(ulong inodeNumber, out Inode? inode)
     {
-        lock (_gate)
-        {
-            // Under the gate nobody leaves: who is pinned between the two looks stays, whoever else lets go.
-            bool lives = _table.TryGetValue(inodeNumber, out InodeSlot? slot) && slot is { IsRemoved: true, Views: > 0 } && slot.TryPin();
-            inode = lives ? new Inode(slot!) : null;
-            return lives;
-        }
+        bool lives = _table.TryGetValue(inodeNumber, out InodeSlot? slot) && slot is { IsRemoved: true, Views: > 0 } && slot.TryPin();
+        inode = lives ? new Inode(slot!) : null;
+        return lives;
     }
 
     /// <summary>True for an inode that lost its last name and lives on through its handles.</summary>
@@ -233,26 +232,25 @@ internal sealed partial class InodeIndex
     {
         if (!slot.Unpin() || ReferenceEquals(slot, Root))
             return;
-        lock (_gate)
-        {
-            // Somebody may have pinned it again, and even let go of it again, since.
-            if (!TryLeave(slot))
-                return;
-        }
-
-        Reclaim(slot);
+        if (TryLeave(slot))
+            Reclaim(slot);
     }
 
-    /// <summary>Takes a slot out that nobody needs; under the gate.</summary>
+    private Lock DoorOf(ulong inodeNumber) => _doors[inodeNumber % Doors];
+
+    /// <summary>Takes a slot out that nobody needs. Somebody may have pinned it again, and even let go of it again.</summary>
     private bool TryLeave(InodeSlot slot)
     {
-        if (slot.IsDirty || !slot.TryLeave())
-            return false;
-        _table.TryRemove(slot.InodeNumber, out _);
-        return true;
+        lock (DoorOf(slot.InodeNumber))
+        {
+            if (slot.IsDirty || !slot.TryLeave())
+                return false;
+            _table.TryRemove(slot.InodeNumber, out _);
+            return true;
+        }
     }
 
-    /// <summary>Puts a new slot into the table, with a view of it; under the gate.</summary>
+    /// <summary>Puts a slot that nobody else can know yet into the table, with a view of it.</summary>
     private Inode Enter(InodeSlot slot)
     {
         Pin(slot);

@@ -116,7 +116,7 @@ public sealed partial class PfsMount : IDisposable
         ulong missing = 0;
         while (true)
         {
-            Hammer2Error error = Directories.TryLookup(directoryInode, name, out ulong inodeNumber);
+            Hammer2Error error = Directories.TryLookup(directoryInode, name, out ulong inodeNumber, out _);
             if (error != Hammer2Error.None)
                 return error;
             error = Index.TryGetAttributes(inodeNumber, out attributes);
@@ -127,6 +127,18 @@ public sealed partial class PfsMount : IDisposable
                 throw Dangling(name, inodeNumber);
             missing = inodeNumber;
         }
+    }
+
+    /// <summary>Looks up one name in a directory given by inode number, and nothing but the name: the inode may be missing or damaged.</summary>
+    public Hammer2Error TryLookup(ulong directoryInode, ReadOnlySpan<byte> name, out ulong inodeNumber, out ObjectType type)
+    {
+        Volume.ThrowIfClosed();
+        Hammer2Error error = Directories.TryLookup(directoryInode, name, out inodeNumber, out type);
+        if (error != Hammer2Error.None || type != ObjectType.Unknown)
+            return error;
+        error = Index.TryGetAttributes(inodeNumber, out InodeAttributes attributes);
+        type = attributes.Type;
+        return error;
     }
 
     /// <summary>Opens a path of '/'-separated components from the root; symlinks are not followed.</summary>
