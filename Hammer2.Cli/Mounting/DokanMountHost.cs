@@ -12,8 +12,6 @@ internal sealed class DokanMountHost : IMountHost
 {
     private const string Library = "dokan2.dll";
 
-    public bool CanWrite => true;
-
     public string? WhyUnavailable()
     {
         if (!OperatingSystem.IsWindows())

@@ -11,8 +11,6 @@ internal sealed class FuseMountHost : IMountHost
 {
     private const string Device = "/dev/fuse";
 
-    public bool CanWrite => true;
-
     public string? WhyUnavailable()
     {
         if (!OperatingSystem.IsLinux())

@@ -32,9 +32,6 @@ internal interface IMountHost
     /// <summary>Null when mounting can work here, else one line that says what is missing and how to get it.</summary>
     string? WhyUnavailable();
 
-    /// <summary>True if mounts of this host can be changed through.</summary>
-    bool CanWrite { get; }
-
     /// <summary>Mounts and returns when the mount answers.</summary>
     /// <exception cref="IOException">With one line for the user.</exception>
     IMountSession Mount(MountRequest request);

@@ -150,9 +150,7 @@ internal static class MountVerb
 
     private static OpenedImage Open(VerbContext context, string imageName, MountChoices choices)
     {
-        if (choices.ReadWrite && !context.MountHost.CanWrite)
-            throw CliException.Usage("mounts cannot be changed through on this system yet; leave --read-write out");
-        bool writable = context.MountHost.CanWrite && !choices.ReadOnly
+        bool writable = !choices.ReadOnly
             && (choices.ReadWrite || MountAccess.AreImageFiles(OpenedImage.Spec(imageName), context.Partition));
         if (!writable)
             return OpenedImage.OpenPfs(context, imageName);

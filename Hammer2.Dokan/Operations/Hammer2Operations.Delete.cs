@@ -6,6 +6,7 @@
 
 using DokanNet;
 using Hammer2.Dokan.Directories;
+using Hammer2.Dokan.Names;
 using Hammer2.Dokan.Opens;
 using Hammer2.Dokan.Requests;
 using Hammer2.Engine.Directories;
@@ -81,7 +82,7 @@ internal sealed partial class Hammer2Operations
         if (!IsNameOf(open, fileName))
             return NtStatus.CannotDelete;
         InodeAttributes now = open.Named.GetAttributes();
-        if ((now.UserFlags & WindowsAttributes.KeptFlags) != 0
+        if (BsdFlags.Forbid(now.UserFlags, BsdFlags.Fixed | BsdFlags.NoUnlink)
             || (open.Kind == TargetKind.File && open.Link is null && (WindowsAttributes.Stored(now) & FileAttributes.ReadOnly) != 0))
         {
             return NtStatus.CannotDelete;
@@ -156,13 +157,11 @@ internal sealed partial class Hammer2Operations
             return false;
         ReadOnlySpan<char> given = fileName.Span;
         string path = open.Path;
-        if (FoldsAlike(given, path))
+        if (FoldTable.Same(given, path))
             return true;
-        bool isBelow = given.Length > path.Length && given[path.Length] == '\\' && FoldsAlike(given[..path.Length], path);
-        return !isBelow && FoldsAlike(given[(given.LastIndexOf('\\') + 1)..], open.Place.FileName);
+        bool isBelow = given.Length > path.Length && given[path.Length] == '\\' && FoldTable.Same(given[..path.Length], path);
+        return !isBelow && FoldTable.Same(given[(given.LastIndexOf('\\') + 1)..], open.Place.FileName);
     }
-
-    private static bool FoldsAlike(ReadOnlySpan<char> left, ReadOnlySpan<char> right) => Names.FoldTable.Same(left, right);
 
     private static bool IsEmpty(Vnode directory)
     {

@@ -22,12 +22,6 @@ internal static class WindowsAttributes
     /// <summary>The user flag for "Archive was taken away": backed up since the last write.</summary>
     internal const uint ArchivedFlag = 0x2000;
 
-    /// <summary>Flags of BSD that keep an object from being changed, and from losing its name.</summary>
-    internal const uint FixedFlags = 0x02 | 0x04 | 0x20000 | 0x40000;
-
-    /// <summary>As <see cref="FixedFlags"/>, and the flags that only guard the name.</summary>
-    internal const uint KeptFlags = FixedFlags | 0x10 | 0x100000;
-
     /// <summary>What a program can set and clear; the rest of a request is ignored.</summary>
     internal const FileAttributes Settable =
         FileAttributes.ReadOnly | FileAttributes.Hidden | FileAttributes.System | FileAttributes.Archive | Transient;

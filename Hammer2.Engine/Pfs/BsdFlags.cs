@@ -4,19 +4,20 @@
 namespace Hammer2.Engine.Pfs;
 
 /// <summary>Flags of <c>chflags(2)</c> that the engine obeys.</summary>
-internal static class BsdFlags
+public static class BsdFlags
 {
     /// <summary>UF_IMMUTABLE, SF_IMMUTABLE: nothing may change.</summary>
-    internal const uint Immutable = 0x02 | 0x20000;
+    public const uint Immutable = 0x02 | 0x20000;
 
     /// <summary>UF_APPEND, SF_APPEND: files may only grow, directories only get entries.</summary>
-    internal const uint Append = 0x04 | 0x40000;
+    public const uint Append = 0x04 | 0x40000;
 
     /// <summary>UF_NOUNLINK, SF_NOUNLINK: names may not be removed.</summary>
-    internal const uint NoUnlink = 0x10 | 0x100000;
+    public const uint NoUnlink = 0x10 | 0x100000;
 
     /// <summary>What keeps existing content and names as they are.</summary>
-    internal const uint Fixed = Immutable | Append;
+    public const uint Fixed = Immutable | Append;
 
-    internal static bool Forbid(uint flags, uint forbidding) => (flags & forbidding) != 0;
+    /// <summary>Is one of the forbidding flags set?</summary>
+    public static bool Forbid(uint flags, uint forbidding) => (flags & forbidding) != 0;
 }

@@ -161,8 +161,6 @@ internal sealed class ChangedVolume : IDisposable
     /// <summary>Knows of mounts and makes none.</summary>
     internal sealed class ListingHost(IReadOnlyList<MountedVolume> mounts) : IMountHost
     {
-        public bool CanWrite => true;
-
         public string? WhyUnavailable() => "this host only lists";
 
         public IMountSession Mount(MountRequest request) => throw new IOException(WhyUnavailable());

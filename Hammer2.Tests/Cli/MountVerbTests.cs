@@ -18,7 +18,7 @@ public sealed class MountVerbTests : CliTests
     {
         var host = new RememberingHost();
         host.Unmounted.Set();
-        CliRun run = CliRun.On(host, ["mount", CliRun.Image("small-mixed"), "/target"]).Expect(0);
+        CliRun run = CliRun.On(host, ["mount", "--read-only", CliRun.Image("small-mixed"), "/target"]).Expect(0);
         StringAssert.Contains(run.Output, "small-mixed.img@DATA is mounted at /target, read-only");
         Assert.AreEqual("mount DATA /target; wait; dispose", string.Join("; ", host.Calls));
     }
@@ -28,7 +28,7 @@ public sealed class MountVerbTests : CliTests
     {
         using var stop = new CancellationTokenSource();
         var host = new RememberingHost { WhenWaiting = stop.Cancel };
-        CliRun.On(host, ["mount", CliRun.Image("small-mixed"), "/target"], stop.Token).Expect(0);
+        CliRun.On(host, ["mount", "--read-only", CliRun.Image("small-mixed"), "/target"], stop.Token).Expect(0);
         CollectionAssert.Contains(host.Calls, "dispose");
     }
 
@@ -43,7 +43,7 @@ public sealed class MountVerbTests : CliTests
             (false, [image]), (true, ["--read-only", image]), (true, ["-r", image]), (false, ["--read-write", image]), (false, [folder["link.img"]]),
             (true, [disk]), (false, ["--read-write", disk])])
         {
-            var host = new RememberingHost { CanWrite = true };
+            var host = new RememberingHost();
             host.Unmounted.Set();
             CliRun run = CliRun.On(host, ["mount", .. arguments, "/target"]).Expect(0);
             Assert.AreEqual(expected, host.Request!.ReadOnly, string.Join(' ', arguments));
@@ -52,13 +52,9 @@ public sealed class MountVerbTests : CliTests
     }
 
     [TestMethod]
-    public void HostThatCannotChangeMountsForReading()
+    public void ReadOnlyAndReadWriteExcludeEachOther()
     {
         var host = new RememberingHost();
-        host.Unmounted.Set();
-        CliRun.On(host, ["mount", CliRun.Image("small-mixed"), "/target"]).Expect(0);
-        Assert.IsTrue(host.Request!.ReadOnly);
-        CliRun.On(host, ["mount", "--read-write", CliRun.Image("small-mixed"), "/target"]).Expect(2).ExpectOneLine("--read-write");
         CliRun.On(host, ["mount", "-r", "-w", CliRun.Image("small-mixed"), "/target"]).Expect(2).ExpectOneLine("exclude");
     }
 
@@ -125,9 +121,9 @@ public sealed class MountVerbTests : CliTests
     public void AFailingSecondMountUndoesTheFirst()
     {
         var host = new RememberingHost();
-        CliRun.On(host, ["mount", CliRun.Image("small-mixed"), "/target", "--also", "NOSUCH=/other"]).Expect(3).ExpectOneLine("NOSUCH");
+        CliRun.On(host, ["mount", "--read-only", CliRun.Image("small-mixed"), "/target", "--also", "NOSUCH=/other"]).Expect(3).ExpectOneLine("NOSUCH");
         Assert.AreEqual("mount DATA /target; dispose", string.Join("; ", host.Calls));
-        CliRun.On(host, ["mount", CliRun.Image("small-mixed"), "/target", "--also", "NOSUCH"]).Expect(2).ExpectOneLine("LABEL=TARGET");
+        CliRun.On(host, ["mount", "--read-only", CliRun.Image("small-mixed"), "/target", "--also", "NOSUCH"]).Expect(2).ExpectOneLine("LABEL=TARGET");
     }
 
     [TestMethod]
@@ -152,7 +148,7 @@ public sealed class MountVerbTests : CliTests
     {
         var host = new RememberingHost();
         host.Unmounted.Set();
-        var json = CliRun.On(host, ["mount", "--json", CliRun.Image("small-mixed"), "/target"]).Expect(0).Json;
+        var json = CliRun.On(host, ["mount", "--json", "--read-only", CliRun.Image("small-mixed"), "/target"]).Expect(0).Json;
         string names = string.Join(' ', json.EnumerateObject().Select(property => property.Name));
         Assert.AreEqual("image label target read_only pid also failures", names);
     }
@@ -161,7 +157,7 @@ public sealed class MountVerbTests : CliTests
     public void MountWithoutDriverSaysWhatIsMissing()
     {
         var host = new RememberingHost { Problem = "there is no driver" };
-        CliRun.On(host, ["mount", CliRun.Image("small-mixed"), "/target"]).Expect(3).ExpectOneLine("there is no driver");
+        CliRun.On(host, ["mount", "--read-only", CliRun.Image("small-mixed"), "/target"]).Expect(3).ExpectOneLine("there is no driver");
         Assert.IsEmpty(host.Calls);
     }
 
@@ -169,7 +165,7 @@ public sealed class MountVerbTests : CliTests
     public void FailingMountIsOneLine()
     {
         var host = new RememberingHost { Failure = new IOException("the target is taken") };
-        CliRun.On(host, ["mount", CliRun.Image("small-mixed"), "/target"]).Expect(3).ExpectOneLine("the target is taken");
+        CliRun.On(host, ["mount", "--read-only", CliRun.Image("small-mixed"), "/target"]).Expect(3).ExpectOneLine("the target is taken");
     }
 
     [TestMethod]
@@ -314,8 +310,6 @@ public sealed class MountVerbTests : CliTests
         public IOException? Failure { get; init; }
 
         public string Picked { get; init; } = "/picked";
-
-        public bool CanWrite { get; init; }
 
         public MountRequest? Request { get; private set; }
 
