@@ -219,6 +219,34 @@ public sealed class LifeCycleTests
     }
 
     [TestMethod]
+    public void NobodyIsInsideAClosedGate()
+    {
+        for (int round = 0; round < 50; round++)
+        {
+            using var gate = new OperationGate();
+            using var begun = new CountdownEvent(4);
+            int inside = 0;
+            Task[] tasks = [.. Enumerable.Range(0, 4).Select(_ => Task.Factory.StartNew(
+                () =>
+                {
+                    for (bool first = true; gate.TryEnter(); first = false)
+                    {
+                        Interlocked.Increment(ref inside);
+                        if (first)
+                            begun.Signal();
+                        Interlocked.Decrement(ref inside);
+                        gate.Exit();
+                    }
+                },
+                TaskCreationOptions.LongRunning))];
+            Assert.IsTrue(begun.Wait(s_deadline));
+            Assert.IsTrue(gate.Close(s_deadline), "the last one to leave does not say so");
+            Assert.AreEqual(0, Volatile.Read(ref inside), "somebody is inside");
+            Assert.IsTrue(Task.WaitAll(tasks, s_deadline));
+        }
+    }
+
+    [TestMethod]
     public void TheNameIndexesStayWithinTheirBudget()
     {
         using DokanVolume volume = DokanVolume.Mount("small-mixed", options: new Hammer2.Dokan.DokanMountOptions { NameIndexBytesMax = 20_000 });
