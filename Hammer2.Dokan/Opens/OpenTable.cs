@@ -81,25 +81,25 @@ internal sealed class OpenTable(bool caseSensitive)
         (Part namedPart, Part dataPart) = (PartOf(namedInode), PartOf(dataInode));
         bool inOrder = namedInode % Parts <= dataInode % Parts;
         lock ((inOrder ? namedPart : dataPart).Gate)
-        lock ((inOrder ? dataPart : namedPart).Gate)
-        {
-            OpenObject named = namedPart.Of(namedInode);
-            OpenObject data = dataPart.Of(dataInode);
-            NtStatus status = IsMarkedElsewhere(open, named) || IsMarkedElsewhere(open, data) ? NtStatus.DeletePending
-                : Conflicts(open, data) ? NtStatus.SharingViolation
-                : NtStatus.Success;
-            if (status == NtStatus.Success)
+            lock ((inOrder ? dataPart : namedPart).Gate)
             {
-                named.Opens.Add(open);
-                if (data != named)
-                    data.Opens.Add(open);
-                dataPart.Handles.Add(open);
-            }
+                OpenObject named = namedPart.Of(namedInode);
+                OpenObject data = dataPart.Of(dataInode);
+                NtStatus status = IsMarkedElsewhere(open, named) || IsMarkedElsewhere(open, data) ? NtStatus.DeletePending
+                    : Conflicts(open, data) ? NtStatus.SharingViolation
+                    : NtStatus.Success;
+                if (status == NtStatus.Success)
+                {
+                    named.Opens.Add(open);
+                    if (data != named)
+                        data.Opens.Add(open);
+                    dataPart.Handles.Add(open);
+                }
 
-            namedPart.Forget(namedInode, named);
-            dataPart.Forget(dataInode, data);
-            return status;
-        }
+                namedPart.Forget(namedInode, named);
+                dataPart.Forget(dataInode, data);
+                return status;
+            }
     }
 
     /// <summary>The handles of an open are gone: it no longer counts for its object.</summary>
