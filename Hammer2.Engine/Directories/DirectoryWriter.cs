@@ -7,6 +7,7 @@ using Hammer2.Engine.Blocks;
 using Hammer2.Engine.Format;
 using Hammer2.Engine.Inodes;
 using Hammer2.Engine.Primitives;
+using Hammer2.Engine.Topology;
 
 namespace Hammer2.Engine.Directories;
 
@@ -27,7 +28,7 @@ internal sealed class DirectoryWriter(BlockReader reader)
     internal Hammer2Error TryAdd(
         InodeContent directory, ReadOnlySpan<byte> name, ulong inodeNumber, ObjectType type, ulong mirrorTid, ulong modifyTid, SpaceLedger ledger)
     {
-        if (!TryFindFreeKey(directory, DirectoryHash.Compute(name), out ulong key))
+        if (!TryFindFreeKey(directory.Tree, DirectoryHash.Compute(name), out ulong key))
             return Hammer2Error.NoSpace;
         var entry = new BlockRef
         {
@@ -75,14 +76,14 @@ internal sealed class DirectoryWriter(BlockReader reader)
 
     // The walk of 6.3: the first gap among the taken keys; after the last of them one more is left out, so that the
     // first entry of a hash stands at hash + 1.
-    private bool TryFindFreeKey(InodeContent directory, ulong hash, out ulong key)
+    internal bool TryFindFreeKey(MutableTree tree, ulong hash, out ulong key)
     {
         key = hash;
         Span<BlockRef> taken = stackalloc BlockRef[ScanChunk];
         ulong? next = hash;
         while (next is ulong begin)
         {
-            int count = directory.Tree.Gather(reader, begin, hash | FormatLimits.CollisionMask, taken, null, out next);
+            int count = tree.Gather(reader, begin, hash | FormatLimits.CollisionMask, taken, null, out next);
             for (int i = 0; i < count; i++)
             {
                 if (taken[i].Key > key)

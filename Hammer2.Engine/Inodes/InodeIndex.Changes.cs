@@ -16,6 +16,7 @@ internal sealed partial class InodeIndex
     private const int NodeRadix = 14;
     private readonly HashSet<InodeSlot> _dirty = [];
     private readonly HashSet<ulong> _chargedGroups = [];
+    private bool _isShared;
 
     /// <summary>The next inode number to be given; guarded by the gate.</summary>
     internal ulong NextInode { get; private set; }
@@ -94,6 +95,16 @@ internal sealed partial class InodeIndex
         return held;
     }
 
+    /// <summary>Says that the next commit shares what is below the root with another PFS. The caller is inside an operation.</summary>
+    internal void MarkShared(SpaceLedger ledger)
+    {
+        lock (_gate)
+        {
+            _isShared = true;
+            MarkDirtyUnderGate(Root, ledger);
+        }
+    }
+
     /// <summary>Writes every dirty inode into a commit; no operation is running. The root comes last and is written always.</summary>
     /// <param name="flush">Where blocks go.</param>
     /// <param name="nextModifyTid">A fresh modify TID for each inode.</param>
@@ -129,7 +140,14 @@ internal sealed partial class InodeIndex
         Root.Lock.EnterWriteLock();
         try
         {
-            Root.Current.Content.Data.PfsNextInode = NextInode;
+            ref InodeData root = ref Root.Current.Content.Data;
+            root.PfsNextInode = NextInode;
+
+            // Later than the modify TID of everything below the root: systems that overwrite in place leave alone what a
+            // snapshot may share (format page 10.7).
+            if (_isShared)
+                root.PfsLastSnapshotTid = nextModifyTid();
+            _isShared = false;
             FreezeOne(Root, flush, nextModifyTid());
         }
         finally

@@ -37,6 +37,15 @@ internal static class OperationClaims
         return claim;
     }
 
+    /// <summary>PFS roots: up to three of them, with their paths in the super-root.</summary>
+    internal static SpaceClaim PfsRoots()
+    {
+        var claim = new SpaceClaim();
+        claim.AddBlocks(NodeRadix, 6);
+        claim.AddBlocks(FormatLimits.AllocationRadixMin, 6);
+        return claim;
+    }
+
     /// <summary>Does a claim of data made for one size hold for a file that turned out to be larger?</summary>
     internal static bool IsEnough(long claimedSize, ulong size) =>
         claimedSize > FormatLimits.LogicalBlockBytes || (ulong)claimedSize >= size;

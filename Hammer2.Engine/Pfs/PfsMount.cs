@@ -18,11 +18,14 @@ public sealed partial class PfsMount : IDisposable
     /// <summary>Inode number of the root directory of every PFS.</summary>
     public const ulong RootInodeNumber = FormatLimits.RootInodeNumber;
 
+    private int _disposed;
+
     internal PfsMount(Hammer2Volume volume, PfsState state)
     {
         Volume = volume;
         State = state;
         Info = state.Describe();
+        state.CountMount(+1);
     }
 
     /// <summary>The volume.</summary>
@@ -61,6 +64,8 @@ public sealed partial class PfsMount : IDisposable
     public Hammer2Error TryOpen(ulong inodeNumber, out Vnode? vnode)
     {
         Volume.ThrowIfClosed();
+        if (State.IsGone)
+            throw new Hammer2Exception(Hammer2Error.Closed, $"The PFS '{Label}' was deleted, renamed or replaced after this mount of it ended.");
         vnode = null;
         Hammer2Error error = Index.TryOpen(inodeNumber, out Inode? inode);
         if (error == Hammer2Error.None)
@@ -175,7 +180,9 @@ public sealed partial class PfsMount : IDisposable
     /// <inheritdoc/>
     public void Dispose()
     {
-        // Vnodes hold what is to be released; the PFS itself has nothing beyond the volume's resources.
+        // Vnodes hold what is to be released. That nobody has the PFS open any more is all that ends here.
+        if (Interlocked.Exchange(ref _disposed, 1) == 0)
+            State.CountMount(-1);
     }
 
     private static Hammer2Exception Dangling(ReadOnlySpan<byte> name, ulong inodeNumber) =>

@@ -40,11 +40,22 @@ internal sealed class PfsState : IInodeReclaimer
 
     internal FileWriter? FileWriter { get; }
 
+    /// <summary>Mounts of this PFS that are not disposed.</summary>
+    internal int Mounts => Volatile.Read(ref _mounts);
+
+    private int _mounts;
+
+    /// <summary>The PFS was deleted, renamed or replaced: nothing can be opened through this state any more.</summary>
+    internal bool IsGone { get; set; }
+
     /// <summary>The label's bytes.</summary>
     internal byte[] Label => Index.Root.Current.Content.Name;
 
     /// <summary>What the super-root says of it, with changes that wait.</summary>
     internal PfsInfo Describe() => SuperRoot.Describe(Index.Root.Current);
+
+    /// <summary>A mount begins or ends.</summary>
+    internal void CountMount(int change) => Interlocked.Add(ref _mounts, change);
 
     /// <inheritdoc/>
     public void Reclaim(InodeSlot slot)

@@ -1,9 +1,11 @@
 // The super-root: the tree whose entries are the PFS roots, keyed by the hash of their labels (format page 11.1).
 // A damaged PFS root hides only itself: listing goes on and reports it.
 
+using System.Runtime.InteropServices;
 using System.Text;
 using Hammer2.Engine.Blocks;
 using Hammer2.Engine.Buffers;
+using Hammer2.Engine.Directories;
 using Hammer2.Engine.Format;
 using Hammer2.Engine.Inodes;
 using Hammer2.Engine.Primitives;
@@ -43,15 +45,24 @@ internal sealed class SuperRoot
 
     /// <summary>Writes the super-root with the new references of changed PFS roots; no operation is running.</summary>
     /// <param name="changed">References of PFS roots, by their keys.</param>
+    /// <param name="changes">Roots that come and go; their keys were made ready.</param>
     /// <param name="flush">Where blocks go.</param>
     /// <param name="modifyTid">Of this commit.</param>
     /// <param name="blockset">The header's, changed in place.</param>
-    internal void Freeze(IReadOnlyList<BlockRef> changed, in TreeFlush flush, ulong modifyTid, Span<BlockRef> blockset)
+    internal void Freeze(IReadOnlyList<BlockRef> changed, IReadOnlyList<RootChange> changes, in TreeFlush flush, ulong modifyTid, Span<BlockRef> blockset)
     {
         Volatile.Write(ref _frozenTid, flush.MirrorTid);
         InodeContent content = _chain.Content;
         foreach (BlockRef root in changed)
             content.Tree.Put(_reader, root, null);
+        foreach (RootChange change in changes)
+        {
+            if (change is RootCreation creation)
+                content.Tree.Put(_reader, WriteRoot(creation, flush, modifyTid), null);
+            else
+                content.Tree.Delete(_reader, change.Key, null);
+        }
+
         content.Tree.Flush(flush);
         BlockRef bref = _chain.Ref;
         ArraySums.Of(content.Tree.Root.Refs).StoreIn(ref bref);
@@ -66,6 +77,46 @@ internal sealed class SuperRoot
         while (blockset[slot].Type != BlockRefType.Inode || blockset[slot].Key != 0)
             slot++;
         blockset[slot] = bref;
+    }
+
+    /// <summary>The key for a label that does not exist yet (format page 6.3).</summary>
+    /// <exception cref="Hammer2Exception"><c>NoSpace</c>: 32768 labels share its hash.</exception>
+    internal ulong FreeKey(byte[] label) =>
+        new DirectoryWriter(_reader).TryFindFreeKey(_chain.Content.Tree, DirectoryHash.Compute(label), out ulong key)
+            ? key
+            : throw new Hammer2Exception(Hammer2Error.NoSpace, "The super-root has no room for another label of that hash.");
+
+    /// <summary>Inside an operation: reads and claims what the next commit needs to change the entry of this key.</summary>
+    internal void MakeReady(ulong key, SpaceLedger ledger)
+    {
+        _chain.Content.Tree.MakeRoom(_reader, key, ledger);
+        ledger.Charge(FormatLimits.AllocationRadixMin);
+    }
+
+    // The new root's own reference; what it has in its blockset was written before.
+    private static BlockRef WriteRoot(RootCreation creation, in TreeFlush flush, ulong modifyTid)
+    {
+        RootImage image = creation.Make();
+        InodeData data = image.Data;
+        data.NameKey = creation.Key;
+        data.NameLength = (ushort)creation.Label.Length;
+        Span<byte> block = stackalloc byte[FormatLimits.InodeBytes];
+        block.Clear();
+        MemoryMarshal.Write(block, data);
+        creation.Label.CopyTo(block[InodeData.NameOffset..]);
+        MemoryMarshal.AsBytes(image.Blockset.AsSpan()).CopyTo(block[InodeData.UnionOffset..]);
+        var bref = new BlockRef
+        {
+            Type = BlockRefType.Inode,
+            Methods = image.Methods,
+            Flags = BlockRef.FlagPfsRoot,
+            Key = creation.Key,
+            MirrorTid = flush.MirrorTid,
+            ModifyTid = modifyTid,
+        };
+        ArraySums.Of(image.Blockset).StoreIn(ref bref);
+        flush.Writer.WriteMetadata(ref bref, block);
+        return bref;
     }
 
     /// <summary>Every PFS root that can be read; the others go to <paramref name="damage"/>.</summary>

@@ -144,6 +144,30 @@ internal sealed partial class MutableTree
         }
     }
 
+    /// <summary>
+    /// Makes room for an entry of this key and puts none there: nothing has to be read when the commit enters it, or replaces or
+    /// removes the one that exists.
+    /// </summary>
+    internal void MakeRoom(BlockReader reader, ulong key, SpaceLedger? ledger)
+    {
+        _lock?.EnterWriteLock();
+        try
+        {
+            BlockRef old = default;
+            bool exists = BlockTree.Gather(reader, Root, key, key, new Span<BlockRef>(ref old), null, out _) != 0;
+            var entry = new BlockRef { Type = BlockRefType.Inode, Key = key };
+            if (!exists)
+                InsertUnlocked(reader, ref entry, null, ledger);
+            (TreeNode node, int index) = DirtyPath(reader, key, ledger);
+            if (!exists)
+                node.RemoveRange(index, 1);
+        }
+        finally
+        {
+            _lock?.ExitWriteLock();
+        }
+    }
+
     /// <summary>Adds an entry or puts it in the place of the one with the same key and range.</summary>
     /// <returns>The entry that was there; type EMPTY when there was none.</returns>
     internal BlockRef Put(BlockReader reader, BlockRef entry, SpaceLedger? ledger)

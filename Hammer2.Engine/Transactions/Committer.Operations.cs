@@ -26,7 +26,7 @@ internal sealed partial class Committer
     /// <param name="level">How far it may dig into the reserve.</param>
     /// <param name="operation">To be disposed at its end; undefined when refused.</param>
     /// <returns>ReadOnly, NoSpace, or None.</returns>
-    internal Hammer2Error TryBegin(in SpaceClaim worst, ClaimLevel level, out Operation operation)
+    internal Hammer2Error TryBegin(scoped in SpaceClaim worst, ClaimLevel level, out Operation operation)
     {
         operation = default;
         Budget.WaitForRoom();

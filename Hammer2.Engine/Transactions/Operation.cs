@@ -14,7 +14,7 @@ internal readonly ref struct Operation
     private readonly Committer _committer;
     private readonly SpaceClaim _worst;
 
-    internal Operation(Committer committer, SpaceLedger ledger, in SpaceClaim worst)
+    internal Operation(Committer committer, SpaceLedger ledger, scoped in SpaceClaim worst)
     {
         _committer = committer;
         _worst = worst;

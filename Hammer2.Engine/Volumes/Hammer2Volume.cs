@@ -19,7 +19,7 @@ using Microsoft.Extensions.Logging.Abstractions;
 namespace Hammer2.Engine.Volumes;
 
 /// <summary>An opened HAMMER2 filesystem.</summary>
-public sealed class Hammer2Volume : IDisposable
+public sealed partial class Hammer2Volume : IDisposable
 {
     private static readonly string[] s_defaultLabels = ["DATA", "ROOT", "BOOT"];
     private const string LocalLabel = "LOCAL";
@@ -165,10 +165,13 @@ public sealed class Hammer2Volume : IDisposable
     {
         ThrowIfClosed();
         label ??= _label ?? DefaultLabel();
-        if (FindState(Encoding.UTF8.GetBytes(label)) is PfsState state)
-            return new PfsMount(this, state);
-        string existing = string.Join(", ", ListPfs().Select(p => p.Label));
-        throw new Hammer2Exception(Hammer2Error.NoSuchPfs, $"There is no PFS '{label}' here; choose one of: {existing}.");
+        lock (_states)
+        {
+            if (FindState(Encoding.UTF8.GetBytes(label)) is PfsState state)
+                return new PfsMount(this, state);
+        }
+
+        throw NoSuchPfs(label);
     }
 
     /// <summary>Makes everything durable that was changed so far in any PFS of the volume.</summary>
@@ -219,17 +222,18 @@ public sealed class Hammer2Volume : IDisposable
         }
     }
 
+    // The caller holds the lock of the states.
     private PfsState? FindState(byte[] label)
     {
-        lock (_states)
-        {
-            PfsState? state = _states.Find(s => s.Label.AsSpan().SequenceEqual(label));
-            if (state is not null)
-                return state;
-            InodeChain? root = _superRoot.Find(label);
-            return root is null ? null : AddState(root);
-        }
+        PfsState? state = _states.Find(s => s.Label.AsSpan().SequenceEqual(label));
+        if (state is not null)
+            return state;
+        InodeChain? root = _superRoot.Find(label);
+        return root is null ? null : AddState(root);
     }
+
+    private Hammer2Exception NoSuchPfs(string label) => new(
+        Hammer2Error.NoSuchPfs, $"There is no PFS '{label}' here; choose one of: {string.Join(", ", ListPfs().Select(p => p.Label))}.");
 
     /// <summary>The PFS whose root has this key in the super-root, whatever its label is.</summary>
     /// <exception cref="Hammer2Exception"><c>NoSuchPfs</c>, or its root cannot be read.</exception>

@@ -26,6 +26,7 @@ internal sealed class VolumeWriter : ICommitSource, IDisposable
     private readonly DeviceBuffer _buffer;
     private readonly object _gate = new();
     private readonly List<PfsState> _mounted = [];
+    private readonly List<RootChange> _rootChanges = [];
 
     internal VolumeWriter(
         VolumeSet volumes, BlockReader reader, DeviceBuffer buffer, SuperRoot superRoot, TransactionIds tids, VolumeOptions options, ILogger logger)
@@ -78,6 +79,20 @@ internal sealed class VolumeWriter : ICommitSource, IDisposable
             _mounted.Add(pfs);
     }
 
+    /// <summary>A PFS whose state was dropped; it has nothing to write.</summary>
+    internal void Remove(PfsState pfs)
+    {
+        lock (_gate)
+            _mounted.Remove(pfs);
+    }
+
+    /// <summary>Inside an operation: changes of the super-root for the next commit.</summary>
+    internal void Enter(params ReadOnlySpan<RootChange> changes)
+    {
+        lock (_gate)
+            _rootChanges.AddRange(changes);
+    }
+
     private List<BlockRef[]> CollectRemoved()
     {
         lock (_gate)
@@ -92,7 +107,7 @@ internal sealed class VolumeWriter : ICommitSource, IDisposable
             if (Data.HasWork)
                 return true;
             lock (_gate)
-                return _mounted.Exists(p => p.Index.HasChanges);
+                return _rootChanges.Count > 0 || _mounted.Exists(p => p.Index.HasChanges);
         }
     }
 
@@ -104,8 +119,14 @@ internal sealed class VolumeWriter : ICommitSource, IDisposable
     {
         Data.Run();
         PfsState[] mounted;
+        RootChange[] changes;
         lock (_gate)
+        {
             mounted = [.. _mounted];
+            changes = [.. _rootChanges];
+            _rootChanges.Clear();
+        }
+
         var changed = new List<BlockRef>();
         foreach (PfsState pfs in mounted)
         {
@@ -113,7 +134,7 @@ internal sealed class VolumeWriter : ICommitSource, IDisposable
                 changed.Add(pfs.Index.Freeze(flush, _tids.NextModifyTid));
         }
 
-        _superRoot.Freeze(changed, flush, _tids.NextModifyTid(), superRoot);
+        _superRoot.Freeze(changed, changes, flush, _tids.NextModifyTid(), superRoot);
     }
 
     public void Dispose()
