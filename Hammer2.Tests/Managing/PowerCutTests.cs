@@ -1,0 +1,91 @@
+// Power cuts during administration: after each cut the volume is as before the call or as after it, and as after it once the
+// call returned. HAMMER2_SEED repeats a run.
+
+using Hammer2.Engine.Primitives;
+using Hammer2.Engine.Volumes;
+using Hammer2.Tests.Hostile;
+using Hammer2.Torture.Crash;
+
+namespace Hammer2.Tests.Managing;
+
+[TestClass]
+public sealed class PowerCutTests
+{
+    private static readonly CrashSetup s_oneHeader = new("one header", 64L << 20);
+
+    [TestMethod]
+    [DataRow("create")]
+    [DataRow("delete")]
+    [DataRow("rename")]
+    [DataRow("snapshot")]
+    [DataRow("snapshot of what waits")]
+    [DataRow("restore")]
+    [DataRow("restore and drop")]
+    public void EveryCutLeavesBeforeOrAfter(string name)
+    {
+        foreach (CrashSetup setup in (CrashSetup[])[CrashSetup.Plain, s_oneHeader])
+        {
+            var bench = new CrashTrial(HammerSeed.Get()) { WriteEvery = 4 };
+            bench.Run(new CrashWorkload(name, setup, run =>
+            {
+                Act(run, name);
+
+                // No commit is left to do: what the call promised is durable already.
+                run.Sync();
+            })
+            { Prior = Prior });
+            Console.WriteLine($"{name} ({setup.Name}): {bench.States} states");
+            Assert.IsEmpty(bench.Failures, string.Join("\n\n", bench.Failures));
+            Assert.IsGreaterThan(10L, bench.States);
+        }
+    }
+
+    private static void Prior(CrashRun run)
+    {
+        CrashOps.Prior(run);
+        Do(run, volume => volume.CreatePfs("WORK"));
+        run.Put("WORK:/file", CrashRun.Noise(100_000, 50));
+        run.Sync();
+        Do(run, volume => volume.Snapshot("WORK", "kept"));
+        run.Write("WORK:/file", 1000, CrashRun.Noise(100_000, 51));
+        run.Sync();
+    }
+
+    private static void Act(CrashRun run, string name)
+    {
+        switch (name)
+        {
+            case "create":
+                Do(run, volume => volume.CreatePfs("new"));
+                break;
+            case "delete":
+                Do(run, volume => volume.DeletePfs("WORK"));
+                break;
+            case "rename":
+                Do(run, volume => volume.RenamePfs("WORK", "PLAY"));
+                break;
+            case "snapshot":
+                Do(run, volume => volume.Snapshot("DATA", "now"));
+                break;
+            case "snapshot of what waits":
+                run.Write("/large", 1000, CrashRun.Noise(100_000, 52));
+                run.Unlink("/small");
+                Do(run, volume => volume.Snapshot("DATA", "now"));
+                run.Write("/large", 1000, CrashRun.Noise(100_000, 53));
+                run.Sync();
+                break;
+            case "restore":
+                Do(run, volume => volume.RestoreSnapshot("kept", "WORK"));
+                break;
+            default:
+                Do(run, volume => volume.RestoreSnapshot("kept", "WORK", keepPrevious: false));
+                break;
+        }
+    }
+
+    private static void Do(CrashRun run, Action<Hammer2Volume> action) => run.Step(() =>
+    {
+        action(run.Volume);
+        return Hammer2Error.None;
+    });
+}
