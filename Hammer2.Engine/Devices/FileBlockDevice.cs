@@ -9,7 +9,7 @@ using Microsoft.Win32.SafeHandles;
 namespace Hammer2.Engine.Devices;
 
 /// <summary>A file or raw device as <see cref="IBlockDevice"/>.</summary>
-public sealed class FileBlockDevice : IBlockDevice
+public sealed class FileBlockDevice : IGrowableDevice
 {
     private const int DefaultSectorSize = 512;
 
@@ -32,7 +32,8 @@ public sealed class FileBlockDevice : IBlockDevice
         Name = path;
         _handle = opened.Handle;
         _claim = opened.Claim;
-        Length = opened.Length;
+        _length = opened.Length;
+        CanExtend = OperatingSystem.IsLinux() ? LinuxFile.Identify(path).Kind == FileKind.Regular : !RawDisk.IsRawPath(path);
         SectorSize = opened.SectorSize;
         _writable = writable;
         _flushToDisk = flushToDisk ?? RandomAccess.FlushToDisk;
@@ -42,7 +43,12 @@ public sealed class FileBlockDevice : IBlockDevice
     public string Name { get; }
 
     /// <inheritdoc/>
-    public long Length { get; }
+    public long Length => Interlocked.Read(ref _length);
+
+    private long _length;
+
+    /// <inheritdoc/>
+    public bool CanExtend { get; }
 
     /// <inheritdoc/>
     public int SectorSize { get; }
@@ -165,6 +171,32 @@ public sealed class FileBlockDevice : IBlockDevice
             _flushFailure = IsNoSpace(e) ? "no space is left for the image file on the disk that holds it" : e.Message;
             throw new Hammer2Exception(Hammer2Error.Io, $"Flushing {Name} failed, what was written since the last flush may be lost: {_flushFailure}", e);
         }
+    }
+
+    /// <inheritdoc/>
+    public void Refresh()
+    {
+        long length = OperatingSystem.IsLinux() ? LinuxFile.Length(_handle) : CanExtend ? RandomAccess.GetLength(_handle) : Length;
+        Interlocked.Exchange(ref _length, Math.Max(length, Length));
+    }
+
+    /// <inheritdoc/>
+    public void Extend(long length)
+    {
+        CheckWritable();
+        ArgumentOutOfRangeException.ThrowIfLessThan(length, Length);
+        if (!CanExtend)
+            throw new Hammer2Exception(Hammer2Error.Io, $"{Name} is no file and cannot be made longer.");
+        try
+        {
+            RandomAccess.SetLength(_handle, length);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new Hammer2Exception(Hammer2Error.Io, $"{Name} cannot be made {length} bytes long: {e.Message}", e);
+        }
+
+        Interlocked.Exchange(ref _length, length);
     }
 
     /// <inheritdoc/>

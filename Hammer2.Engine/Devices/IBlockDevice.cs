@@ -26,3 +26,18 @@ public interface IBlockDevice : IDisposable
     /// <summary>Returns when everything written before is on the medium.</summary>
     void Flush();
 }
+
+/// <summary>A device whose length may change while it is open.</summary>
+public interface IGrowableDevice : IBlockDevice
+{
+    /// <summary>True for files, which can be made longer; disks and partitions are as long as they are.</summary>
+    bool CanExtend { get; }
+
+    /// <summary>Looks how long it is now; <see cref="IBlockDevice.Length"/> follows, but never shrinks.</summary>
+    /// <exception cref="Primitives.Hammer2Exception"><c>Io</c>.</exception>
+    void Refresh();
+
+    /// <summary>Makes a file longer; what is added reads as zeros. Durable after <see cref="IBlockDevice.Flush"/>.</summary>
+    /// <exception cref="Primitives.Hammer2Exception"><c>ReadOnly</c>, or <c>Io</c>.</exception>
+    void Extend(long length);
+}

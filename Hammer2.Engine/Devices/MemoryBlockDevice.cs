@@ -7,7 +7,7 @@ using Hammer2.Engine.Primitives;
 namespace Hammer2.Engine.Devices;
 
 /// <summary>A sparse block device in memory.</summary>
-public sealed class MemoryBlockDevice : IBlockDevice
+public sealed class MemoryBlockDevice : IGrowableDevice
 {
     private const int PageBytes = 65536;
     private readonly ConcurrentDictionary<long, byte[]> _pages = new();
@@ -18,7 +18,7 @@ public sealed class MemoryBlockDevice : IBlockDevice
     public MemoryBlockDevice(long length, string name = "memory")
     {
         ArgumentOutOfRangeException.ThrowIfNegative(length);
-        Length = length;
+        _length = length;
         Name = name;
     }
 
@@ -26,7 +26,12 @@ public sealed class MemoryBlockDevice : IBlockDevice
     public string Name { get; }
 
     /// <inheritdoc/>
-    public long Length { get; }
+    public long Length => Interlocked.Read(ref _length);
+
+    private long _length;
+
+    /// <inheritdoc/>
+    public bool CanExtend => true;
 
     /// <inheritdoc/>
     public int SectorSize => 512;
@@ -67,6 +72,19 @@ public sealed class MemoryBlockDevice : IBlockDevice
     public void Flush()
     {
         // Memory is as durable as it gets.
+    }
+
+    /// <inheritdoc/>
+    public void Refresh()
+    {
+        // Only Extend changes the length.
+    }
+
+    /// <inheritdoc/>
+    public void Extend(long length)
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThan(length, Length);
+        Interlocked.Exchange(ref _length, length);
     }
 
     /// <summary>Deep copy, for tests that damage an image.</summary>

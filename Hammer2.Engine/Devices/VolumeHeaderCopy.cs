@@ -62,7 +62,7 @@ public sealed record VolumeHeaderCopy(int Index, HeaderFault Fault, VolumeHeader
     }
 
     // The spare counts when the write of its own commit was torn: sector 0 of the damaged copy is of this commit or of
-    // the one before. Whatever another system has committed since then makes it worthless.
+    // the one before, whose volume may have been smaller. Whatever another system has committed since then makes it worthless.
     private static VolumeHeaderCopy? Spare(IBlockDevice device, List<VolumeHeaderCopy> copies)
     {
         if (copies.Count == 0 || copies.Exists(c => c.Fault == HeaderFault.None) || copies[0].Header is not { } torn
@@ -73,7 +73,7 @@ public sealed record VolumeHeaderCopy(int Index, HeaderFault Fault, VolumeHeader
 
         VolumeHeaderCopy spare = ReadOne(device, SpareIndex, SpareOffset);
         bool belongs = spare.Fault == HeaderFault.None && spare.Header!.FileSystemId == torn.FileSystemId
-            && spare.Header.VolumeSize == torn.VolumeSize && spare.Header.MirrorTid - torn.MirrorTid <= 1;
+            && spare.Header.VolumeSize >= torn.VolumeSize && spare.Header.MirrorTid - torn.MirrorTid <= 1;
         return belongs ? spare : null;
     }
 

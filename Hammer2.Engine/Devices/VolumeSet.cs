@@ -37,7 +37,7 @@ public sealed class VolumeSet : IDisposable
     public VolumeHeader Header => _members[0].Header;
 
     /// <summary>Bytes of the logical address space.</summary>
-    public long Length { get; }
+    public long Length { get; private set; }
 
     /// <summary>What was passed over or looks odd, one sentence each.</summary>
     public IReadOnlyList<string> Warnings { get; }
@@ -106,6 +106,15 @@ public sealed class VolumeSet : IDisposable
     {
         foreach (VolumeMember member in _members)
             member.Device.Dispose();
+    }
+
+    /// <summary>The last volume got longer; the device has the bytes.</summary>
+    internal void Grow(long bytes)
+    {
+        VolumeMember last = _members[^1];
+        Invariant.Check(bytes > last.Length && bytes <= last.Device.Length);
+        _members[^1] = last with { Length = bytes };
+        Length = last.Start + bytes;
     }
 
     private VolumeMember? Find(ulong offset, int length)

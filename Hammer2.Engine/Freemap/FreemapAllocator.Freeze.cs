@@ -71,31 +71,6 @@ internal sealed partial class FreemapAllocator
         }
     }
 
-    /// <summary>
-    /// After the volume grew and before anything is allocated: the leaf of the formerly last zone calls what lay behind the
-    /// old end allocated; that is free now (format page 12.4). allocator_free is not touched: whoever grows the volume adds
-    /// what the new header's sizes say, and nothing twice.
-    /// </summary>
-    /// <param name="oldTotalBytes">Size of the address space before.</param>
-    internal void OpenGrownSegments(ulong oldTotalBytes)
-    {
-        var old = new FreemapGeometry(_geometry.AllocatorBegin, oldTotalBytes, 0);
-        lock (_gate)
-        {
-            long zone = old.ZoneCount - 1;
-            if (_tree.FindLeaf(zone, out _) != LeafPresence.Present || LeafOf(zone) is not { } leaf)
-                return;
-            (int first, int end) = old.UsableSegmentsOf(zone);
-            for (int segment = leaf.FirstUsable; segment < leaf.EndUsable; segment++)
-            {
-                if (segment < first || segment >= end)
-                    leaf.Open(segment);
-            }
-
-            Note(leaf);
-        }
-    }
-
     private void WriteLeaf(FreemapLeaf leaf, ulong mirrorTid, ulong modifyTid, Action<long, ReadOnlyMemory<byte>> write)
     {
         leaf.Rotation = (leaf.Rotation + 1) % FreemapGeometry.Rotations;

@@ -25,7 +25,7 @@ internal sealed partial class FreemapAllocator : IBlockAllocator
     private readonly Lock _gate = new();
     private readonly BlockReader _reader;
     private readonly ILogger _logger;
-    private readonly FreemapGeometry _geometry;
+    private FreemapGeometry _geometry;
     private readonly FreemapTree _tree;
     private readonly ZoneTable _zones;
     private readonly Dictionary<long, FreemapLeaf> _leaves = [];
@@ -153,9 +153,7 @@ internal sealed partial class FreemapAllocator : IBlockAllocator
         }
         else if (presence == LeafPresence.Missing)
         {
-            const uint Empty = 1u << (int)SpaceKind.Block | 1u << (int)SpaceKind.Pair | 1u << (int)SpaceKind.Group;
-            int groups = (end - first) * (FreemapGeometry.SegmentBytes / FormatLimits.BlockBytesMax);
-            _zones.Set(_zones.PageOf(zone), zone, (end - first) * FreemapBitmap.States, groups, Empty << FreemapLeaf.EmptyClass);
+            SeeMissing(zone);
         }
         else
         {
@@ -165,6 +163,15 @@ internal sealed partial class FreemapAllocator : IBlockAllocator
         if ((_zones[zone].Mask & ZoneSummary.CapabilityMask) != 0)
             _findings++;
         _tree.Trim(_nodesMax);
+    }
+
+    // A zone without a leaf: all of it that can be used is free.
+    private void SeeMissing(long zone)
+    {
+        const uint Empty = 1u << (int)SpaceKind.Block | 1u << (int)SpaceKind.Pair | 1u << (int)SpaceKind.Group;
+        (int first, int end) = _geometry.UsableSegmentsOf(zone);
+        int groups = (end - first) * (FreemapGeometry.SegmentBytes / FormatLimits.BlockBytesMax);
+        _zones.Set(_zones.PageOf(zone), zone, (end - first) * FreemapBitmap.States, groups, first == end ? 0 : Empty << FreemapLeaf.EmptyClass);
     }
 
     // Looks at the next zone that nobody looked at yet; false when all were.

@@ -72,9 +72,9 @@ internal sealed class FreemapLeaf
     /// <summary>avail of the reference: written at creation and never again (trap T16).</summary>
     internal ulong CreationAvail { get; set; }
 
-    internal int FirstUsable { get; }
+    internal int FirstUsable { get; private set; }
 
-    internal int EndUsable { get; }
+    internal int EndUsable { get; private set; }
 
     internal int FreeBlocks { get; private set; }
 
@@ -241,6 +241,9 @@ internal sealed class FreemapLeaf
         SetLinear(segment, 0);
         StoreClass(segment, 0);
     }
+
+    /// <summary>The volume grew: more segments can be used, once they are opened.</summary>
+    internal void Extend(int firstUsable, int endUsable) => (FirstUsable, EndUsable) = (firstUsable, endUsable);
 
     /// <summary>A segment that was static because the volume ended before it: now it can be used.</summary>
     internal void Open(int segment)

@@ -39,7 +39,10 @@ internal sealed class ZoneTable(long zoneCount)
     private readonly Dictionary<long, ZonePage> _pages = [];
 
     /// <summary>Zones of the volume.</summary>
-    internal long ZoneCount { get; } = zoneCount;
+    internal long ZoneCount { get; private set; } = zoneCount;
+
+    /// <summary>The volume got longer.</summary>
+    internal void Grow(long zones) => ZoneCount = zones;
 
     /// <summary>Free 16 KiB blocks of all zones seen.</summary>
     internal long FreeBlocks { get; private set; }

@@ -23,6 +23,9 @@ internal sealed record CrashSetup(string Name, params long[] VolumeBytes)
 
     internal IReadOnlyList<string> Labels { get; init; } = ["DATA"];
 
+    /// <summary>Bytes that are formatted of the only device; null = all.</summary>
+    internal long? FormatBytes { get; init; }
+
     internal uint Version { get; init; } = 2;
 
     internal CompressionMethod Compression { get; init; } = CompressionMethod.Lz4;
@@ -55,6 +58,7 @@ internal sealed record CrashSetup(string Name, params long[] VolumeBytes)
         {
             Labels = Labels,
             Version = Version,
+            VolumeBytes = FormatBytes,
             Compression = Compression,
             Check = Check,
             BootBytes = AreaBytes,
