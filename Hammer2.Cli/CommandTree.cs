@@ -7,6 +7,7 @@ using System.CommandLine.Help;
 using System.CommandLine.Invocation;
 using System.CommandLine.Parsing;
 using Hammer2.Cli.Verbs;
+using Hammer2.Cli.Verbs.Volumes;
 
 namespace Hammer2.Cli;
 
@@ -36,7 +37,8 @@ internal static class CommandTree
         TruncateVerb.Create(), WriteVerb.Create(), FindVerb.Create(), DuVerb.Create(), VolumeListVerb.Create(),
         PfsListVerb.Create(), VolumeHeaderVerb.Create(), ShowVerb.Create(), FreemapVerb.Create(), HashVerb.Create(),
         NameBlockHashVerb.Create(), VerifyVerb.Create(), FsckVerb.Create(), ManifestVerb.Create(), DemoVerb.Create(),
-        CompletionVerb.Create(), VersionVerb.Create(), NewfsVerb.Create(), TransactionsVerb.Create(),
+        CompletionVerb.Create(), VersionVerb.Create(), NewfsVerb.Create(), TransactionsVerb.Create(), SnapshotVerb.Create(),
+        .. PfsVerbs.Create(), .. SpaceVerbs.Create(),
     ];
 
     /// <summary>Parses a command line.</summary>

@@ -54,6 +54,19 @@ internal static class Program
         return body(ContextOf(parsed, terminal, mountHost, NullLogger.Instance, live), parsed);
     });
 
+    /// <summary>Runs another verb with the surroundings of this one.</summary>
+    public static int RunAgain(VerbContext context, IEnumerable<string> args)
+    {
+        List<string> all = [.. args];
+        if (context.Json)
+            all.Add("--json");
+        if (context.Verbose)
+            all.Add("--verbose");
+        if (context.Partition is { } partition)
+            all.Add($"--partition={partition}");
+        return Run([.. all], context.Terminal, context.MountHost);
+    }
+
     private static int Guard(Terminal terminal, bool verbose, Func<int> run)
     {
         try

@@ -36,16 +36,15 @@ internal sealed class VerbCommand : Command
     }
 
     /// <summary>The verb returns results, which the one writer prints.</summary>
-    public VerbCommand Runs(Func<VerbContext, ParseResult, VerbResult> verb)
-    {
-        Body = (context, parsed) => context.Results.Write(verb(context, parsed));
-        return this;
-    }
+    public VerbCommand Runs(Func<VerbContext, ParseResult, VerbResult> verb) =>
+        RunsRaw((context, parsed) => context.Results.Write(verb(context, parsed)));
 
     /// <summary>The verb writes bytes of its own and returns an exit code.</summary>
     public VerbCommand RunsRaw(Func<VerbContext, ParseResult, int> verb)
     {
         Body = verb;
+        // Program runs the body; without an action of its own, a verb that has verbs below it would want one of those.
+        SetAction(static _ => ExitCode.Success);
         return this;
     }
 }

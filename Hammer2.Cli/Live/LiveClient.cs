@@ -48,13 +48,16 @@ internal static class LiveClient
 
     /// <summary>Connects to the mount that holds a volume.</summary>
     /// <param name="context">The run.</param>
-    /// <param name="named">Image or mount point.</param>
-    /// <param name="label">The PFS that a mount point shows; null for an image.</param>
+    /// <param name="named">Image or mount point, with or without @LABEL.</param>
+    /// <param name="label">The PFS that a mount point shows, or that is named behind it; null for an image.</param>
     /// <returns>Null when no mount holds it.</returns>
     public static ControlClient? Find(VerbContext context, string named, out string? label)
     {
         MountedVolume? mount = MountAt(context, named);
         label = mount?.Label;
+        int at = named.LastIndexOf('@');
+        if (mount is null && at > 0 && MountAt(context, named[..at]) is { } other)
+            (mount, label) = (other, named[(at + 1)..]);
         IReadOnlyList<string>? paths = mount is null ? TrySpec(named)?.Paths : OpenedImage.Spec(mount.Image).Paths;
         if (paths is null)
             return null;

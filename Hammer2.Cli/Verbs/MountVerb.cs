@@ -21,12 +21,7 @@ internal static class MountVerb
     public static VerbCommand Create()
     {
         Argument<string> image = GlobalOptions.Image();
-        var target = new Argument<string>("TARGET")
-        {
-            Description = OperatingSystem.IsWindows()
-                ? "A drive letter such as H:, * for the next free one, or an empty folder."
-                : "An existing directory.",
-        };
+        Argument<string> target = Target();
         var readOnly = new Option<bool>("--read-only", "-r") { Description = "Mount for reading; the default for disks and partitions." };
         var readWrite = new Option<bool>("--read-write", "-w") { Description = "Mount for changes; the default for image files." };
         var writeback = new Option<bool>("--writeback")
@@ -41,7 +36,7 @@ internal static class MountVerb
         var noControl = new Option<bool>("--no-control") { Description = "Do not answer hammer2 commands about the volume while it is mounted." };
         var child = new Option<bool>(BackgroundMount.ChildOption) { Hidden = true };
         var drive = new DriveOptions();
-        string place = OperatingSystem.IsWindows() ? "H:" : "/mnt/h2";
+        string place = ExampleTarget;
         var verb = new VerbCommand(
             "mount",
             "Show a PFS as a directory or drive.",
@@ -70,6 +65,17 @@ internal static class MountVerb
             return Serve(context, imageName, where, choices, parsed.GetValue(child));
         });
     }
+
+    /// <summary>Where a mount appears in examples.</summary>
+    public static string ExampleTarget => OperatingSystem.IsWindows() ? "H:" : "/mnt/h2";
+
+    /// <summary>The argument for where to mount.</summary>
+    public static Argument<string> Target() => new("TARGET")
+    {
+        Description = OperatingSystem.IsWindows()
+            ? "A drive letter such as H:, * for the next free one, or an empty folder."
+            : "An existing directory.",
+    };
 
     private static int Serve(VerbContext context, string imageName, string target, MountChoices choices, bool isChild)
     {
