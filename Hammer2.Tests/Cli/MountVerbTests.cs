@@ -18,7 +18,7 @@ public sealed class MountVerbTests : CliTests
     {
         var host = new RememberingHost();
         host.Unmounted.Set();
-        CliRun run = CliRun.On(host, ["mount", "--read-only", CliRun.Image("small-mixed"), "/target"]).Expect(0);
+        CliRun run = CliRun.On(host, ["mount", "--no-control", "--read-only", CliRun.Image("small-mixed"), "/target"]).Expect(0);
         StringAssert.Contains(run.Output, "small-mixed.img@DATA is mounted at /target, read-only");
         Assert.AreEqual("mount DATA /target; wait; dispose", string.Join("; ", host.Calls));
     }
@@ -28,7 +28,7 @@ public sealed class MountVerbTests : CliTests
     {
         using var stop = new CancellationTokenSource();
         var host = new RememberingHost { WhenWaiting = stop.Cancel };
-        CliRun.On(host, ["mount", "--read-only", CliRun.Image("small-mixed"), "/target"], stop.Token).Expect(0);
+        CliRun.On(host, ["mount", "--no-control", "--read-only", CliRun.Image("small-mixed"), "/target"], stop.Token).Expect(0);
         CollectionAssert.Contains(host.Calls, "dispose");
     }
 
@@ -121,9 +121,9 @@ public sealed class MountVerbTests : CliTests
     public void AFailingSecondMountUndoesTheFirst()
     {
         var host = new RememberingHost();
-        CliRun.On(host, ["mount", "--read-only", CliRun.Image("small-mixed"), "/target", "--also", "NOSUCH=/other"]).Expect(3).ExpectOneLine("NOSUCH");
+        CliRun.On(host, ["mount", "--no-control", "--read-only", CliRun.Image("small-mixed"), "/target", "--also", "NOSUCH=/other"]).Expect(3).ExpectOneLine("NOSUCH");
         Assert.AreEqual("mount DATA /target; dispose", string.Join("; ", host.Calls));
-        CliRun.On(host, ["mount", "--read-only", CliRun.Image("small-mixed"), "/target", "--also", "NOSUCH"]).Expect(2).ExpectOneLine("LABEL=TARGET");
+        CliRun.On(host, ["mount", "--no-control", "--read-only", CliRun.Image("small-mixed"), "/target", "--also", "NOSUCH"]).Expect(2).ExpectOneLine("LABEL=TARGET");
     }
 
     [TestMethod]
@@ -148,7 +148,7 @@ public sealed class MountVerbTests : CliTests
     {
         var host = new RememberingHost();
         host.Unmounted.Set();
-        var json = CliRun.On(host, ["mount", "--json", "--read-only", CliRun.Image("small-mixed"), "/target"]).Expect(0).Json;
+        var json = CliRun.On(host, ["mount", "--no-control", "--json", "--read-only", CliRun.Image("small-mixed"), "/target"]).Expect(0).Json;
         string names = string.Join(' ', json.EnumerateObject().Select(property => property.Name));
         Assert.AreEqual("image label target read_only pid also failures", names);
     }
@@ -157,7 +157,7 @@ public sealed class MountVerbTests : CliTests
     public void MountWithoutDriverSaysWhatIsMissing()
     {
         var host = new RememberingHost { Problem = "there is no driver" };
-        CliRun.On(host, ["mount", "--read-only", CliRun.Image("small-mixed"), "/target"]).Expect(3).ExpectOneLine("there is no driver");
+        CliRun.On(host, ["mount", "--no-control", "--read-only", CliRun.Image("small-mixed"), "/target"]).Expect(3).ExpectOneLine("there is no driver");
         Assert.IsEmpty(host.Calls);
     }
 
@@ -165,7 +165,7 @@ public sealed class MountVerbTests : CliTests
     public void FailingMountIsOneLine()
     {
         var host = new RememberingHost { Failure = new IOException("the target is taken") };
-        CliRun.On(host, ["mount", "--read-only", CliRun.Image("small-mixed"), "/target"]).Expect(3).ExpectOneLine("the target is taken");
+        CliRun.On(host, ["mount", "--no-control", "--read-only", CliRun.Image("small-mixed"), "/target"]).Expect(3).ExpectOneLine("the target is taken");
     }
 
     [TestMethod]
@@ -205,7 +205,7 @@ public sealed class MountVerbTests : CliTests
         RequireMounting();
         using var folder = new TemporaryFolder();
         Directory.CreateDirectory(folder["mnt"]);
-        var (code, output, error) = RunProcess("mount", "--background", "--read-only", CliRun.Image("small-mixed"), folder["mnt"]);
+        var (code, output, error) = RunProcess("mount", "--no-control", "--background", "--read-only", CliRun.Image("small-mixed"), folder["mnt"]);
         Assert.AreEqual(0, code, error);
         try
         {

@@ -1,4 +1,5 @@
-// Volumes that get larger while they are in use, with each fault of the reference's growfs looked for (format page 12.4).
+// Volumes that get larger while they are in use, with each fault of
+// the reference's growfs looked for (format page 12.4).
 
 using System.Text;
 using Hammer2.Engine.Checking;

@@ -1,4 +1,5 @@
-// PFSs are made, deleted and renamed on a live volume; what the calls promise is on the medium when they return.
+// PFSs are made, deleted and renamed on a live volume; what the calls
+// promise is on the medium when they return.
 
 using System.Text;
 using Hammer2.Engine.Format;

@@ -1,4 +1,5 @@
-// Snapshots are taken of live PFSs, keep what was there, and give it back.
+// Snapshots are taken of live PFSs, keep what was
+// there, and give it back.
 
 using System.Text;
 using Hammer2.Engine.Format;

@@ -1,0 +1,164 @@
+// The verbs that manage a volume, each on an image that nobody holds and on one that is mounted: answers and the medium
+// afterwards must be the same. The strict check judges every image at the end.
+
+using Hammer2.Tests.Cli;
+using Hammer2.Tests.Images;
+
+namespace Hammer2.Tests.Control;
+
+[TestClass]
+public sealed class VolumeVerbTests
+{
+    private sealed class Volume : IDisposable
+    {
+        private readonly TemporaryFolder _folder = new();
+        private readonly LiveMount? _mount;
+
+        internal Volume(bool mounted, string golden = "small-mixed")
+        {
+            Image = GoldenImages.Get(golden).UnpackTo(_folder.Path).Single();
+            if (mounted)
+                _mount = new LiveMount(Image);
+        }
+
+        internal string Image { get; }
+
+        internal CliRun Run(string verb, params string[] arguments) => CliRun.On(_mount?.Host, [verb, .. arguments]);
+
+        internal string[] Labels() => [.. Run("pfs-list", Image, "--json").Expect(0).Json.GetProperty("pfs").EnumerateArray().Select(pfs => pfs.GetProperty("label").GetString()!)];
+
+        // Everything of a PFS but its label.
+        internal string Tree(string label) => Run("manifest", $"{Image}@{label}").Expect(0).Json.GetProperty("entries").GetRawText();
+
+        public void Dispose()
+        {
+            _mount?.Dispose();
+            CliRun.Of("fsck", Image).Expect(0);
+            _folder.Dispose();
+        }
+    }
+
+    [TestMethod]
+    [DataRow(false)]
+    [DataRow(true)]
+    public void PfssAreMadeRenamedAndDeleted(bool mounted)
+    {
+        using var volume = new Volume(mounted);
+        string image = volume.Image;
+        StringAssert.Contains(volume.Run("pfs-create", image, "HOME").Expect(0).Output, "HOME");
+        var cluster = Guid.NewGuid();
+        CliRun slave = volume.Run("pfs-create", image, "COPY", "-u", $"{cluster}", "--json").Expect(0);
+        Assert.AreEqual("slave", slave.Json.GetProperty("pfs")[0].GetProperty("type").GetString());
+        Assert.AreEqual($"{cluster}", volume.Run("pfs-clid", image, "COPY").Expect(0).Lines.Single());
+        Assert.AreNotEqual(
+            volume.Run("pfs-fsid", image, "COPY").Expect(0).Lines.Single(), volume.Run("pfs-fsid", image, "HOME").Expect(0).Lines.Single());
+        volume.Run("pfs-create", image, "HOME").Expect(2).ExpectOneLine("HOME");
+        volume.Run("pfs-create", image, "").Expect(2);
+        volume.Run("pfs-create", image, new string('x', 300)).Expect(2);
+        volume.Run("pfs-fsid", image, "NONE").Expect(3).ExpectOneLine("NONE", "DATA");
+        volume.Run("pfs-rename", image, "HOME", "HOUSE").Expect(0);
+        volume.Run("pfs-rename", image, "HOME", "HOUSE").Expect(3).ExpectOneLine("HOME");
+        volume.Run("pfs-rename", image, "HOUSE", "COPY").Expect(2).ExpectOneLine("COPY");
+        CollectionAssert.AreEqual(new[] { "COPY", "DATA", "HOUSE", "LOCAL" }, volume.Labels());
+        CliRun deleted = volume.Run("pfs-delete", image, "HOUSE", "NONE", "COPY", "--json").Expect(1);
+        Assert.AreEqual(2, deleted.Json.GetProperty("deleted").GetArrayLength());
+        volume.Run("pfs-delete", image, "LOCAL").Expect(1).ExpectOneLine("LOCAL");
+        if (mounted)
+            volume.Run("pfs-delete", image, "DATA").Expect(1).ExpectOneLine("open");
+        CollectionAssert.AreEqual(new[] { "DATA", "LOCAL" }, volume.Labels());
+    }
+
+    [TestMethod]
+    [DataRow(false)]
+    [DataRow(true)]
+    public void SnapshotsAreTakenListedAndRestored(bool mounted)
+    {
+        using var volume = new Volume(mounted);
+        string image = volume.Image;
+        string before = volume.Tree("DATA");
+        Assert.AreEqual("first", volume.Run("snapshot", image + "@DATA", "first").Expect(0).Lines.Single());
+        string dated = volume.Run("snapshot", image + "@DATA").Expect(0).Lines.Single();
+        StringAssert.Matches(dated, new System.Text.RegularExpressions.Regex(@"^DATA\.\d{8}\.\d{6}$"));
+        volume.Run("snapshot", image + "@DATA", "first").Expect(2).ExpectOneLine("first");
+        volume.Run("snapshot", image + "@NONE", "x").Expect(3);
+        Assert.AreEqual(2, volume.Run("snapshot", "list", image, "--json").Expect(0).Json.GetProperty("pfs").GetArrayLength());
+        Assert.AreEqual(before, volume.Tree("first"));
+        if (mounted)
+        {
+            volume.Run("snapshot", "restore", image + "@DATA", "first").Expect(1).ExpectOneLine("unmount");
+            return;
+        }
+
+        CliRun.Of("rm", "-r", image + "@DATA", "/deep", "/many").Expect(0);
+        Assert.AreNotEqual(before, volume.Tree("DATA"));
+        CliRun restored = volume.Run("snapshot", "restore", image + "@DATA", "first", "--json").Expect(0);
+        Assert.AreEqual(before, volume.Tree("DATA"));
+        string previous = restored.Json.GetProperty("previous").GetString()!;
+        volume.Run("stat", $"{image}@{previous}", "/deep").Expect(1);
+        Assert.IsFalse(volume.Run("snapshot", "restore", image + "@DATA", "first", "--drop-previous", "--json").Expect(0).Json.TryGetProperty("previous", out _));
+    }
+
+    [TestMethod]
+    [DataRow(false)]
+    [DataRow(true)]
+    public void SpaceComesBackAndVolumesGrow(bool mounted)
+    {
+        using var volume = new Volume(mounted);
+        string image = volume.Image;
+        volume.Run("snapshot", image + "@DATA", "old").Expect(0);
+        long free = volume.Run("bulkfree", image, "--until-stable", "--json").Expect(0).Json.GetProperty("free_bytes").GetInt64();
+        volume.Run("pfs-delete", image, "old").Expect(0);
+        CliRun freed = volume.Run("bulkfree", image, "--json").Expect(0);
+        Assert.IsGreaterThanOrEqualTo(free, freed.Json.GetProperty("free_bytes").GetInt64());
+        long bytes = new FileInfo(image).Length;
+        volume.Run("growfs", image, $"{bytes}").Expect(2).ExpectOneLine("not more");
+        volume.Run("growfs", image, "lots").Expect(2);
+        CliRun grown = volume.Run("growfs", image, $"{bytes + (1L << 30)}", "--json").Expect(0);
+        Assert.AreEqual(bytes + (1L << 30), grown.Json.GetProperty("new_bytes").GetInt64());
+        Assert.AreEqual(bytes + (1L << 30), new FileInfo(image).Length);
+        Assert.IsGreaterThan(free, volume.Run("bulkfree", image, "--json").Expect(0).Json.GetProperty("free_bytes").GetInt64());
+    }
+
+    [TestMethod]
+    public void AMountPointNamesItsVolume()
+    {
+        using var folder = new TemporaryFolder();
+        string image = GoldenImages.Get("small-mixed").UnpackTo(folder.Path).Single();
+        using var mount = new LiveMount(image);
+        string place = mount.Host.Place;
+        StringAssert.Contains(CliRun.On(mount.Host, ["pfs-list", place]).Expect(0).Output, "LOCAL");
+        Assert.AreEqual("named", CliRun.On(mount.Host, ["snapshot", place, "named"]).Expect(0).Lines.Single());
+        Assert.AreEqual("again", CliRun.On(mount.Host, ["snapshot", place + "@named", "again"]).Expect(0).Lines.Single());
+        CliRun.On(mount.Host, ["snapshot", "mount", place, "named", folder["there"]]).Expect(0);
+        Assert.IsTrue(mount.Host.List().Any(shown => shown.Label == "named" && shown.Target == folder["there"] && shown.ReadOnly));
+        StringAssert.Contains(CliRun.On(mount.Host, ["cleanup"]).Expect(0).Output, "free now");
+        CliRun.On(mount.Host, ["fsck", image]).Expect(3).ExpectOneLine("in use");
+    }
+
+    [TestMethod]
+    public void AReadOnlyMountChangesNothing()
+    {
+        using var folder = new TemporaryFolder();
+        string image = GoldenImages.Get("small-mixed").UnpackTo(folder.Path).Single();
+        using var mount = new LiveMount(image, "--read-only");
+        CliRun.On(mount.Host, ["snapshot", image, "x"]).Expect(3).ExpectOneLine("read-only");
+        CliRun.On(mount.Host, ["pfs-list", image]).Expect(0);
+    }
+
+    [TestMethod]
+    public void DetachedWorkIsShownAndNobodyHoldsAnImageThatIsNotMounted()
+    {
+        using var folder = new TemporaryFolder();
+        string image = GoldenImages.Get("small-mixed").UnpackTo(folder.Path).Single();
+        CliRun.Of("verify", "--detach", image).Expect(2).ExpectOneLine("nobody");
+        CliRun.Of("transactions", image).Expect(3).ExpectOneLine("not mounted");
+        using var mount = new LiveMount(image);
+        CliRun begun = CliRun.On(mount.Host, ["verify", "--detach", image]).Expect(0);
+        StringAssert.Contains(begun.Error, "transaction 1 ");
+        Assert.IsTrue(SpinWait.SpinUntil(() => State(mount, image) == "done", LiveMount.Deadline));
+        CliRun.On(mount.Host, ["transactions", image, "--cancel", "1"]).Expect(1).ExpectOneLine("no transaction 1");
+    }
+
+    private static string State(LiveMount mount, string image) =>
+        CliRun.On(mount.Host, ["transactions", image, "--json"]).Expect(0).Json.GetProperty("transactions")[0].GetProperty("state").GetString()!;
+}
