@@ -60,18 +60,26 @@ internal sealed partial class DokanVolume
     /// <summary>Mounts a fresh volume for writing.</summary>
     internal static DokanVolume New(
         int threads = 4, int? seed = null, DokanMountOptions? options = null, VolumeOptions? volume = null, long bytes = UsualBytes,
-        Func<IDokanOperations2, IDokanOperations2>? wrap = null, Func<IBlockDevice, IBlockDevice>? above = null, bool keepsBlocks = false)
+        Func<IDokanOperations2, IDokanOperations2>? wrap = null, Func<IBlockDevice, IBlockDevice>? above = null, bool keepsBlocks = false,
+        bool keepsNotifications = true)
     {
         IBlockDevice device = Fresh(bytes);
-        return OnDevice(above is null ? device : above(device), threads, seed, options, volume, wrap, keepsBlocks);
+        return OnDevice(above is null ? device : above(device), threads, seed, options, volume, wrap, keepsBlocks, keepsNotifications);
     }
 
     /// <summary>Mounts a device that was formatted here for writing.</summary>
     internal static DokanVolume OnDevice(
         IBlockDevice device, int threads = 4, int? seed = null, DokanMountOptions? options = null, VolumeOptions? volume = null,
-        Func<IDokanOperations2, IDokanOperations2>? wrap = null, bool keepsBlocks = false)
+        Func<IDokanOperations2, IDokanOperations2>? wrap = null, bool keepsBlocks = false, bool keepsNotifications = true)
     {
-        var simulator = new SimulatorOptions { Threads = threads, Seed = seed, WriteProtected = false, KeepsBlocks = keepsBlocks };
+        var simulator = new SimulatorOptions
+        {
+            Threads = threads,
+            Seed = seed,
+            WriteProtected = false,
+            KeepsBlocks = keepsBlocks,
+            KeepsNotifications = keepsNotifications,
+        };
         DokanVolume mounted = Mount([device], FreshLabel, simulator, options, volume ?? WritingOptions, wrap);
         mounted.IsJudged = true;
         return mounted;

@@ -9,6 +9,39 @@ using FileAccess = DokanNet.FileAccess;
 
 namespace Hammer2.Tests.Dokan;
 
+/// <summary>The bytes of a file. Grows in place; a change costs what it touches.</summary>
+internal sealed class ModelBytes
+{
+    private byte[] _bytes = [];
+
+    internal int Length { get; private set; }
+
+    internal ReadOnlySpan<byte> Span => _bytes.AsSpan(0, Length);
+
+    /// <summary>What a read gets.</summary>
+    internal ReadOnlySpan<byte> Range(int offset, int count)
+    {
+        int from = Math.Min(offset, Length);
+        return Span[from..Math.Min(Length, from + count)];
+    }
+
+    internal void Write(int offset, ReadOnlySpan<byte> bytes)
+    {
+        if (offset + bytes.Length > Length)
+            Resize(offset + bytes.Length);
+        bytes.CopyTo(_bytes.AsSpan(offset));
+    }
+
+    internal void Resize(int length)
+    {
+        if (length > _bytes.Length)
+            Array.Resize(ref _bytes, Math.Max(length, Math.Min(2 * _bytes.Length, _bytes.Length + (1 << 16))));
+        if (length < Length)
+            _bytes.AsSpan(length, Length - length).Clear();
+        Length = length;
+    }
+}
+
 /// <summary>A file or directory of the model.</summary>
 internal sealed class ModelNode(string name, ModelNode? parent, bool isDirectory)
 {
@@ -20,11 +53,17 @@ internal sealed class ModelNode(string name, ModelNode? parent, bool isDirectory
 
     internal Dictionary<string, ModelNode> Children { get; } = new(StringComparer.OrdinalIgnoreCase);
 
-    internal byte[] Data { get; set; } = [];
+    internal Dictionary<string, ModelNode>.AlternateLookup<ReadOnlySpan<char>> ByName => Children.GetAlternateLookup<ReadOnlySpan<char>>();
 
-    internal bool IsReadOnly { get; set; }
+    internal ModelBytes Data { get; } = new();
 
-    internal bool IsHidden { get; set; }
+    /// <summary>Those of ReadOnly, Hidden and System that are set.</summary>
+    internal FileAttributes Attributes { get; set; }
+
+    internal bool IsReadOnly => (Attributes & FileAttributes.ReadOnly) != 0;
+
+    /// <summary>What was set, as long as nothing was written afterwards.</summary>
+    internal DateTime? Written { get; set; }
 
     internal bool IsMarked { get; set; }
 
@@ -44,21 +83,14 @@ internal sealed class NtfsModel
     private const FileAccess Reading = FileAccess.ReadData | FileAccess.Execute;
     private const FileAccess Writing = FileAccess.WriteData | FileAccess.AppendData;
 
+    /// <summary>The attributes that the model knows.</summary>
+    internal const FileAttributes Known = FileAttributes.ReadOnly | FileAttributes.Hidden | FileAttributes.System;
+
     internal ModelNode Root { get; } = new("", null, isDirectory: true);
 
-    /// <summary>Every path of the volume with its content; directories end with a backslash.</summary>
-    internal SortedDictionary<string, string> Tree()
-    {
-        var tree = new SortedDictionary<string, string>(StringComparer.Ordinal);
-        foreach (ModelNode node in Root.Below)
-            tree.Add(node.IsDirectory ? node.Path + @"\" : node.Path, Describe(node.Data, node.IsReadOnly, node.IsHidden, node.IsDirectory));
-        return tree;
-    }
-
-    internal static string Describe(byte[] data, bool readOnly, bool hidden, bool directory) =>
-        $"{(directory ? "" : $"{data.Length} {Convert.ToHexString(System.IO.Hashing.XxHash64.Hash(data))}")}{(readOnly && !directory ? " r" : "")}{(hidden ? " h" : "")}";
-
-    internal NtStatus Open(string path, CreateDisposition disposition, FileAccess access, FileShare share, bool directory, bool deleteOnClose, out ModelHandle? handle)
+    internal NtStatus Open(
+        ReadOnlySpan<char> path, CreateDisposition disposition, FileAccess access, FileShare share, bool directory, bool deleteOnClose,
+        FileAttributes attributes, out ModelHandle? handle)
     {
         handle = null;
         NtStatus status = Find(path, out ModelNode? parent, out string name, out ModelNode? node);
@@ -71,18 +103,23 @@ internal sealed class NtfsModel
                 return NtStatus.InvalidParameter;
             if (disposition is CreateDisposition.Open or CreateDisposition.Overwrite)
                 return NtStatus.ObjectNameNotFound;
+            if (!directory && deleteOnClose && (attributes & FileAttributes.ReadOnly) != 0)
+                return NtStatus.CannotDelete;
             if (parent!.IsMarked)
                 return NtStatus.DeletePending;
-            node = new ModelNode(name, parent, directory);
+            node = new ModelNode(name, parent, directory) { Attributes = attributes & (directory ? Known & ~FileAttributes.ReadOnly : Known) };
             parent.Children.Add(name, node);
         }
         else
         {
-            status = MayOpen(node, disposition, access, share, directory, deleteOnClose, empties);
+            status = MayOpen(node, disposition, access, share, directory, deleteOnClose, empties, attributes);
             if (status != NtStatus.Success)
                 return status;
             if (empties)
-                node.Data = [];
+            {
+                node.Data.Resize(0);
+                (node.Attributes, node.Written) = (node.Attributes | (attributes & Known), null);
+            }
         }
 
         handle = new ModelHandle(node, access, share, deleteOnClose);
@@ -100,22 +137,6 @@ internal sealed class NtfsModel
         node.IsMarked = false;
         if (node.Children.Count == 0 && node.Parent is not null)
             node.Parent.Children.Remove(node.Name);
-    }
-
-    internal static void Write(ModelHandle handle, int offset, ReadOnlySpan<byte> bytes)
-    {
-        byte[] data = handle.Node.Data;
-        if (data.Length < offset + bytes.Length)
-            Array.Resize(ref data, offset + bytes.Length);
-        bytes.CopyTo(data.AsSpan(offset));
-        handle.Node.Data = data;
-    }
-
-    internal static void Resize(ModelHandle handle, int length)
-    {
-        byte[] data = handle.Node.Data;
-        Array.Resize(ref data, length);
-        handle.Node.Data = data;
     }
 
     internal static NtStatus Mark(ModelHandle handle, bool delete)
@@ -140,8 +161,8 @@ internal sealed class NtfsModel
     {
         ModelNode source = handle.Node;
         FileAccess adding = (source.IsDirectory ? FileAccess.AppendData : FileAccess.WriteData) | FileAccess.Synchronize;
-        string above = target[..target.LastIndexOf('\\')];
-        NtStatus status = Open(above, CreateDisposition.Open, adding, FileShare.ReadWrite, directory: true, deleteOnClose: false, out ModelHandle? held);
+        ReadOnlySpan<char> above = target.AsSpan(0, target.LastIndexOf('\\'));
+        NtStatus status = Open(above, CreateDisposition.Open, adding, FileShare.ReadWrite, directory: true, deleteOnClose: false, 0, out ModelHandle? held);
         if (held is null)
             return status;
         held.Node.Handles.Remove(held);
@@ -177,7 +198,7 @@ internal sealed class NtfsModel
     }
 
     private static NtStatus MayOpen(
-        ModelNode node, CreateDisposition disposition, FileAccess access, FileShare share, bool directory, bool deleteOnClose, bool empties)
+        ModelNode node, CreateDisposition disposition, FileAccess access, FileShare share, bool directory, bool deleteOnClose, bool empties, FileAttributes attributes)
     {
         bool isOpen = node.Handles.Count > 0;
         if (disposition == CreateDisposition.Create)
@@ -202,7 +223,8 @@ internal sealed class NtfsModel
             return denied;
         if (node.IsReadOnly && deleteOnClose)
             return NtStatus.CannotDelete;
-        return empties && node.IsHidden ? denied : NtStatus.Success;
+        const FileAttributes MustBeAsked = FileAttributes.Hidden | FileAttributes.System;
+        return empties && (node.Attributes & MustBeAsked & ~attributes) != 0 ? denied : NtStatus.Success;
     }
 
     private static bool Conflict(FileAccess access, FileShare share, ModelHandle other) =>
@@ -215,15 +237,21 @@ internal sealed class NtfsModel
         || ((access & Writing) != 0 && (share & FileShare.Write) == 0)
         || ((access & FileAccess.Delete) != 0 && (share & FileShare.Delete) == 0);
 
-    private NtStatus Find(string path, out ModelNode? parent, out string name, out ModelNode? node)
+    private NtStatus Find(ReadOnlySpan<char> path, out ModelNode? parent, out string name, out ModelNode? node)
     {
         (parent, name, node) = (null, "", Root);
-        foreach (string component in path.Split('\\', StringSplitOptions.RemoveEmptyEntries))
+        while (path.Length > 1)
         {
             if (node is not { IsDirectory: true })
                 return NtStatus.ObjectPathNotFound;
-            (parent, name) = (node, component);
-            node = node.Children.GetValueOrDefault(component);
+            int end = path[1..].IndexOf('\\') + 1;
+            ReadOnlySpan<char> component = end == 0 ? path[1..] : path[1..end];
+            path = end == 0 ? [] : path[end..];
+            parent = node;
+            if (node.ByName.TryGetValue(component, out node))
+                name = path.IsEmpty ? component.ToString() : "";
+            else
+                (name, node) = (component.ToString(), null);
         }
 
         return NtStatus.Success;

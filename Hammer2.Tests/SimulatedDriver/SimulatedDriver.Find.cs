@@ -1,12 +1,15 @@
 // Listings: the library's snapshot, its filter, and the dots (dokan-semantics A.8).
 // Part of the simulated driver: the snapshot is taken once per handle, as the page says.
 
+using System.Buffers;
 using DokanNet;
 
 namespace Hammer2.Tests.SimulatedDriver;
 
 internal sealed partial class SimulatedDriver
 {
+    private static readonly SearchValues<char> s_noNameHas = SearchValues.Create([.. "\"*:<>?|/\\", .. Enumerable.Range(0, 32).Select(static c => (char)c)]);
+
     /// <summary>One directory query. The first one of a handle takes the snapshot and fixes the pattern.</summary>
     /// <returns>NoSuchFile when the first query finds nothing, NoMoreFiles at the end.</returns>
     internal NtStatus QueryDirectory(
@@ -153,7 +156,7 @@ internal sealed partial class SimulatedDriver
                 continue;
             }
 
-            if (name.Length is 0 or > 255 || name.IndexOfAny([.. "\"*:<>?|/\\", .. Enumerable.Range(0, 32).Select(c => (char)c)]) >= 0)
+            if (name.Length is 0 or > 255 || name.AsSpan().ContainsAny(s_noNameHas))
                 Faults.Add($"{directory}: '{name}' is no Windows name");
             if (!NameExpression.Matches(pattern, name))
                 Faults.Add($"{directory}: '{name}' does not match '{pattern}'");

@@ -48,7 +48,8 @@ internal sealed partial class SimulatedDriver
             _blocks[target] = block;
         }
 
-        Notify("renamed", $"{before} to {target}");
+        if (_options.KeepsNotifications)
+            Notify("renamed", $"{before} to {target}");
         return status;
     }
 

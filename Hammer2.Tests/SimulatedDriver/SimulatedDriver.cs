@@ -15,7 +15,7 @@ namespace Hammer2.Tests.SimulatedDriver;
 /// <summary>How the simulator behaves.</summary>
 internal sealed record SimulatorOptions
 {
-    /// <summary>Pulling threads.</summary>
+    /// <summary>Pulling threads; 0 lets every program run its own requests.</summary>
     internal int Threads { get; init; } = 4;
 
     /// <summary>Draws the order of waiting events at random from this seed.</summary>
@@ -29,6 +29,9 @@ internal sealed record SimulatorOptions
 
     /// <summary>Blocks of closed files are used again, as by the driver until it collects them.</summary>
     internal bool KeepsBlocks { get; init; }
+
+    /// <summary>What watchers would hear is kept. A run of millions of requests has nobody who reads it.</summary>
+    internal bool KeepsNotifications { get; init; } = true;
 }
 
 /// <summary>A simulated mount.</summary>
@@ -161,7 +164,11 @@ internal sealed partial class SimulatedDriver : IDisposable
         Faults.AssertNone();
     }
 
-    private void Notify(string what, string name) => Notifications.Enqueue($"{what} {name}");
+    private void Notify(string what, string name)
+    {
+        if (_options.KeepsNotifications)
+            Notifications.Enqueue($"{what} {name}");
+    }
 
     private static void FreeContext(SimulatedHandle handle)
     {
