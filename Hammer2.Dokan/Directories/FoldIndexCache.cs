@@ -263,6 +263,16 @@ internal sealed class FoldIndexCache(PfsMount pfs, long bytesMax, bool caseSensi
         /// is built anew when it is wanted.</summary>
         internal void Complete()
         {
+            if (_slot is null)
+                return;
+            Follow();
+
+            // An index that somebody read while the change was made is of no use from now on.
+            _slot.IsChanging = false;
+        }
+
+        private void Follow()
+        {
             if (_slot is null || _index is null)
                 return;
             if (_followed && _slot.Index == _index && _index.Directory.NamesVersion == _before + 1)

@@ -65,6 +65,9 @@ internal sealed class OpenFile : IDisposable
     /// <summary>Is every write to be durable before it is answered?</summary>
     internal bool WriteThrough { get; init; }
 
+    /// <summary>Its turn among opens and marks for deletion; given by the table, under its lock.</summary>
+    internal long Order { get; set; }
+
     /// <summary>The name by which it is known now; changed by renames, under the lock of the names.</summary>
     internal NamePlace Place
     {

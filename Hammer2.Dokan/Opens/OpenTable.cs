@@ -29,6 +29,10 @@ internal sealed class OpenTable(bool caseSensitive)
         /// <summary>Opens until CloseFile, in the part of what is opened.</summary>
         internal HashSet<OpenFile> Handles { get; } = new(ReferenceEqualityComparer.Instance);
 
+        /// <summary>Objects that were marked when their last open here was cleaned up, and did not go: an open that the driver
+        /// let in before the mark is still to come, or the driver refused the deletion.</summary>
+        internal HashSet<ulong> StillAsked { get; } = [];
+
         internal OpenFile[] AllHandles()
         {
             lock (Gate)
@@ -47,6 +51,8 @@ internal sealed class OpenTable(bool caseSensitive)
             if (!Objects.TryGetValue(inodeNumber, out OpenObject? known))
                 return;
             known.Opens.Remove(open);
+            if (known.Opens.Count == 0 && known.MarkedPath is not null)
+                StillAsked.Add(inodeNumber);
             Forget(inodeNumber, known);
         }
 
@@ -63,8 +69,12 @@ internal sealed class OpenTable(bool caseSensitive)
 
         /// <summary>The path under which it was marked for deletion; null when it is not.</summary>
         internal string? MarkedPath { get; set; }
+
+        /// <summary>When it was marked, in the order of opens.</summary>
+        internal long MarkedAt { get; set; }
     }
 
+    private long _order;
     private readonly Part[] _parts = [.. Enumerable.Range(0, Parts).Select(static _ => new Part())];
 
     /// <summary>Number of opens.</summary>
@@ -90,6 +100,7 @@ internal sealed class OpenTable(bool caseSensitive)
                     : NtStatus.Success;
                 if (status == NtStatus.Success)
                 {
+                    open.Order = Interlocked.Increment(ref _order);
                     named.Opens.Add(open);
                     if (data != named)
                         data.Opens.Add(open);
@@ -137,8 +148,32 @@ internal sealed class OpenTable(bool caseSensitive)
         Part part = PartOf(open.Named.InodeNumber);
         lock (part.Gate)
         {
+            part.StillAsked.Remove(open.Named.InodeNumber);
             if (part.Objects.TryGetValue(open.Named.InodeNumber, out OpenObject? known))
-                known.MarkedPath = pending ? open.Path : null;
+                (known.MarkedPath, known.MarkedAt) = (pending ? open.Path : null, Interlocked.Increment(ref _order));
+        }
+    }
+
+    /// <summary>The object of an open, and with it a mark under its name, is known by another name now.</summary>
+    internal void Renamed(OpenFile open, string path)
+    {
+        Part part = PartOf(open.Named.InodeNumber);
+        lock (part.Gate)
+        {
+            if (part.Objects.TryGetValue(open.Named.InodeNumber, out OpenObject? known) && known.MarkedPath is { } marked && IsSameName(marked, path))
+                known.MarkedPath = open.Path;
+        }
+    }
+
+    /// <summary>Did somebody ask for the deletion of the object, and did not think better of it?</summary>
+    internal bool IsDeletionAsked(OpenFile open)
+    {
+        ulong inodeNumber = open.Named.InodeNumber;
+        Part part = PartOf(inodeNumber);
+        lock (part.Gate)
+        {
+            return open.DeleteOnClose || part.StillAsked.Contains(inodeNumber)
+                || (part.Objects.TryGetValue(inodeNumber, out OpenObject? known) && known.MarkedPath is not null);
         }
     }
 
@@ -147,7 +182,7 @@ internal sealed class OpenTable(bool caseSensitive)
     {
         Part part = PartOf(inodeNumber);
         lock (part.Gate)
-            return part.Objects.TryGetValue(inodeNumber, out OpenObject? known) && known.MarkedPath is not null;
+            return part.Objects.TryGetValue(inodeNumber, out OpenObject? known) && known.MarkedPath is { } marked && !IsRefuted(known, marked);
     }
 
     /// <summary>Is the object marked for deletion under another name than this one? Opens under the same name are the
@@ -211,7 +246,20 @@ internal sealed class OpenTable(bool caseSensitive)
     private bool IsMarkedElsewhere(OpenFile open, OpenObject known) => IsMarkedElsewhere(open.Path, known);
 
     private bool IsMarkedElsewhere(string path, OpenObject known) =>
-        known.MarkedPath is { } marked && !IsSameName(path, marked);
+        known.MarkedPath is { } marked && !IsSameName(path, marked) && !IsRefuted(known, marked);
+
+    /// <summary>The driver may refuse a deletion that was agreed to here, as that of a running program, and says nothing. It
+    /// shows when the driver lets somebody open the same name again.</summary>
+    private bool IsRefuted(OpenObject known, string marked)
+    {
+        foreach (OpenFile open in known.Opens)
+        {
+            if (open.Order > known.MarkedAt && IsSameName(open.Path, marked))
+                return true;
+        }
+
+        return false;
+    }
 
     private bool IsSameName(string left, string right) =>
         caseSensitive ? string.Equals(left, right, StringComparison.Ordinal) : FoldTable.Same(left, right);

@@ -93,8 +93,13 @@ internal sealed partial class Hammer2Operations
         status = NtStatus.Success;
         if (!TryOpenVnode(resolved.InodeNumber, out Vnode? vnode))
         {
-            if (NameChanges != names)
-                return false;
+            // Who takes the last name away counts it after the inode is gone, but before letting go of the lock.
+            lock (_names)
+            {
+                if (NameChanges != names)
+                    return false;
+            }
+
             throw new Hammer2Exception(
                 Hammer2Error.Corrupt, $"a name refers to inode {resolved.InodeNumber}, which does not exist");
         }

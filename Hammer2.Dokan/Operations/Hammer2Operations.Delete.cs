@@ -1,8 +1,8 @@
 // Deletion (dokan-semantics A.2, A.11, D.1, D.2): asked for in DeleteFile or by an option of the open, done in the Cleanup
 // of the last handle.
 // Invariants: what goes is the one name by which the object was opened, and only if it still leads to the object; other
-// names, and handles and mapped pages that are still in use, keep it alive; never recursive. Who agreed to a deletion keeps
-// the promise: nothing new is made in a directory that is marked.
+// names, and handles and mapped pages that are still in use, keep it alive; never recursive; nothing goes that nobody asked
+// for. Who agreed to a deletion keeps the promise: nothing new is made in a directory that is marked.
 
 using DokanNet;
 using Hammer2.Dokan.Directories;
@@ -79,7 +79,7 @@ internal sealed partial class Hammer2Operations
             return NtStatus.CannotDelete;
         if (!_isWritable)
             return Status.MediaWriteProtected;
-        if (!IsNameOf(open, fileName))
+        if (IsNameBelow(open, fileName))
             return NtStatus.CannotDelete;
         InodeAttributes now = open.Named.GetAttributes();
         if (BsdFlags.Forbid(now.UserFlags, BsdFlags.Fixed | BsdFlags.NoUnlink)
@@ -100,7 +100,7 @@ internal sealed partial class Hammer2Operations
         {
             lock (_names)
             {
-                if (!_isWritable || open.IsRoot || !IsNameOf(open, fileName))
+                if (!_isWritable || open.IsRoot || IsNameBelow(open, fileName) || !_opens.IsDeletionAsked(open))
                 {
                     _log.LogWarning("Cleanup asks to delete {Path} through a handle on {Open}; nothing is deleted",
                         fileName.IsNull ? "(nothing)" : fileName.Span.ToString(), open.Path);
@@ -133,9 +133,9 @@ internal sealed partial class Hammer2Operations
                 Hammer2Error error = _pfs.TryRemoveName(parent!, place.Name, target);
                 if (error != Hammer2Error.None)
                     return error;
-                NoteNameChange();
                 change.Removed(place.Name);
                 change.Complete();
+                NoteNameChange();
             }
 
             if (last.Type == Engine.Format.ObjectType.Directory)
@@ -147,20 +147,17 @@ internal sealed partial class Hammer2Operations
     }
 
     /// <summary>
-    /// Does the name that the driver gives belong to the open? It does not when the library, refused by somebody, opened the
-    /// parent and calls it the file (A.1). An ancestor that was renamed leaves old paths in the driver, whose last component
-    /// is still right.
+    /// Is the name that the driver gives one below the open? It is when the library, refused by somebody, opened the parent
+    /// and calls it the file (A.1). Otherwise the name proves nothing: a rename that runs at the same time, and one of an
+    /// ancestor, leave old names in the driver.
     /// </summary>
-    private static bool IsNameOf(OpenFile open, ReadOnlyNativeMemory<char> fileName)
+    private static bool IsNameBelow(OpenFile open, ReadOnlyNativeMemory<char> fileName)
     {
         if (fileName.IsNull)
-            return false;
+            return true;
         ReadOnlySpan<char> given = fileName.Span;
         string path = open.Path;
-        if (FoldTable.Same(given, path))
-            return true;
-        bool isBelow = given.Length > path.Length && given[path.Length] == '\\' && FoldTable.Same(given[..path.Length], path);
-        return !isBelow && FoldTable.Same(given[(given.LastIndexOf('\\') + 1)..], open.Place.FileName);
+        return given.Length > path.Length && given[path.Length] == '\\' && FoldTable.Same(given[..path.Length], path);
     }
 
     private static bool IsEmpty(Vnode directory)

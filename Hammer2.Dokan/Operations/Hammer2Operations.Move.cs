@@ -164,6 +164,10 @@ internal sealed partial class Hammer2Operations
     /// <summary>One rename of the engine, and the indexes of the directories after it.</summary>
     private Hammer2Error MoveEntry(NamePlace from, NamePlace to, Vnode target, RenameMode mode, byte[]? replacedName)
     {
+        // A file that was removed while it was open has no name; the one that it had may be another file's by now.
+        Hammer2Error error = _pfs.TryLookup(from.ParentInode, from.Name, out InodeAttributes now);
+        if (error != Hammer2Error.None || now.InodeNumber != target.InodeNumber)
+            return error != Hammer2Error.None ? error : Hammer2Error.NotFound;
         if (!TryOpenVnode(from.ParentInode, out Vnode? source))
             return Hammer2Error.NotFound;
         using Vnode sourceHeld = source!;
@@ -173,10 +177,9 @@ internal sealed partial class Hammer2Operations
         bool across = from.ParentInode != to.ParentInode;
         using FoldIndexCache.DirectoryChange leaving = _indexes.Change(from.ParentInode);
         using FoldIndexCache.DirectoryChange coming = across ? _indexes.Change(to.ParentInode) : leaving;
-        Hammer2Error error = _pfs.TryRename(source!, from.Name, destination!, to.Name, mode);
+        error = _pfs.TryRename(source!, from.Name, destination!, to.Name, mode);
         if (error != Hammer2Error.None)
             return error;
-        NoteNameChange();
         leaving.Removed(from.Name);
         if (replacedName is not null)
             coming.Removed(replacedName);
@@ -184,6 +187,7 @@ internal sealed partial class Hammer2Operations
         leaving.Complete();
         if (across)
             coming.Complete();
+        NoteNameChange();
         return Hammer2Error.None;
     }
 
@@ -197,6 +201,7 @@ internal sealed partial class Hammer2Operations
         }
 
         renamed.Place = to;
+        _opens.Renamed(renamed, from.Path);
     }
 
     private static void TakeOver(Vnode file, in TunneledFacts facts)

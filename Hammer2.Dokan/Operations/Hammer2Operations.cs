@@ -162,6 +162,8 @@ internal sealed partial class Hammer2Operations : IDokanOperations2, IDisposable
     /// <summary>How many times a name went or led elsewhere through this mount.</summary>
     private long NameChanges => Interlocked.Read(ref _nameChanges);
 
+    /// <summary>Under the lock of the names, after the name index shows the change: who sees the new count finds the new name,
+    /// and who saw the old one looks again.</summary>
     private void NoteNameChange() => Interlocked.Increment(ref _nameChanges);
 
     /// <summary>The open of a handle, or null when the driver has none.</summary>

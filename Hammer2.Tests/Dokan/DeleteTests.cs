@@ -326,11 +326,45 @@ public sealed class DeleteTests
         v.Close(v.Ok(@"\app.exe", Open, AllRead, ShareRead | FileShare.Delete));
         Assert.AreEqual(5, v.Client.DeleteFile(@"\app.exe"));
         CollectionAssert.AreEqual(s_data, v.Driver.Load(program!, 0, s_data.Length));
+
+        // While it is open: an updater moves the running program out of the way, and its other names are in use.
+        v.Link(@"\app.exe", "other.exe");
+        SimulatedHandle updater = v.Ok(@"\app.exe", Open, ToMove);
+        Assert.AreEqual(NtStatus.CannotDelete, Mark(v, updater));
+        v.No(NtStatus.DeletePending, @"\other.exe", Open, AllRead);
+        v.Close(updater);
+        updater = v.Ok(@"\app.exe", Open, ToMove);
+        v.Close(v.Ok(@"\other.exe", Open, AllRead, ShareRead | FileShare.Delete));
+        Assert.AreEqual(NtStatus.Success, v.Driver.MoveFile(updater, @"\app.old", replace: false), "the driver did not mark it, or it would not have been opened");
+        Assert.AreEqual(NtStatus.Success, v.Driver.MoveFile(updater, @"\app.exe", replace: false));
+        v.Close(updater);
         v.Close(loader);
         Assert.AreEqual(5, v.Client.DeleteFile(@"\app.exe"));
         v.Driver.Unmap(program!);
         CollectionAssert.AreEqual(s_data, v.Client.ReadAll(@"\app.exe"));
         Assert.AreEqual(0, v.Client.DeleteFile(@"\app.exe"));
-        v.Twice(static v => Assert.IsEmpty(v.Client.Names(@"\")));
+        v.Twice(static v => Assert.AreEqual("other.exe", string.Join(' ', v.Client.Names(@"\"))));
+    }
+
+    [TestMethod]
+    [DataRow(1)]
+    [DataRow(4)]
+    public void D02_D18_ADeletionThatNobodyAskedForIsNotDone(int threads)
+    {
+        using DokanVolume v = DokanVolume.New(threads);
+        v.MakeDirectory(@"\d", @"\d\sub");
+        SimulatedHandle watched = v.Ok(@"\d\sub", Open, ToList, directory: true);
+        SimulatedHandle mover = v.Ok(@"\d", Open, ToMove, directory: true);
+        Assert.AreEqual(NtStatus.Success, v.Driver.MoveFile(mover, @"\e", replace: false));
+        v.Close(mover);
+
+        // The driver still calls the watched directory by its old path; a file that is made there now shares its block.
+        v.MakeDirectory(@"\d");
+        SimulatedHandle file = v.Ok(@"\d\sub", OpenIf, AllRead | AllWrite | CanDelete);
+        v.W(file, 0, s_data);
+        Assert.AreEqual(NtStatus.Success, Mark(v, file));
+        v.Close(file);
+        v.Close(watched);
+        v.Twice(static v => Assert.IsTrue(v.Exists(@"\e\sub"), "the mark was the file's, the last handle the directory's"));
     }
 }

@@ -2,6 +2,9 @@
 // (DokanVolume).
 
 using DokanNet;
+using Hammer2.Engine.Format;
+using Hammer2.Engine.Pfs;
+using Hammer2.Engine.Primitives;
 using Hammer2.Tests.Hostile;
 using Hammer2.Tests.SimulatedDriver;
 using static Hammer2.Tests.SimulatedDriver.CreateDisposition;
@@ -227,6 +230,27 @@ public sealed class MoveTests
             Assert.AreEqual(1, v.I(@"\b").NumberOfLinks);
             CollectionAssert.AreEqual(s_one, v.Client.ReadAll(@"\b"));
         });
+    }
+
+    [TestMethod]
+    public void M17_D18_AFileWithoutANameDoesNotMoveTheOneThatHasItsNameNow()
+    {
+        using DokanVolume v = DokanVolume.New();
+        v.Put(@"\a", s_one);
+        SimulatedHandle handle = v.Ok(@"\a", Open, ToMove);
+
+        // Behind the driver's back, as by an open that was under way when the last handle went.
+        using (Vnode root = v.Pfs.OpenRoot())
+        {
+            Assert.AreEqual(Hammer2Error.None, v.Pfs.TryUnlink(root, "a"u8));
+            var what = new NewInode { Type = ObjectType.File, Mode = 0x1A4 };
+            Assert.AreEqual(Hammer2Error.None, v.Pfs.TryCreate(root, "a"u8, what, out Vnode? other));
+            other!.Dispose();
+        }
+
+        Assert.AreEqual(NtStatus.ObjectNameNotFound, v.Driver.MoveFile(handle, @"\b", replace: false));
+        v.Close(handle);
+        v.Twice(static v => Assert.AreEqual("a", string.Join(' ', v.Client.Names(@"\"))));
     }
 
     [TestMethod]
