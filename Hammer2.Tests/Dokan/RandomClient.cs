@@ -159,6 +159,20 @@ internal sealed class RandomClient(DokanVolume volume, string home, int seed)
         volume.Close(real);
     }
 
+    /// <summary>Directories that are only listed may be open below one that is renamed. The driver goes on calling them by their
+    /// old path, where somebody else may come to be: that is not for the model to foresee.</summary>
+    private void CloseBelow(ModelNode directory)
+    {
+        for (int i = _opens.Count - 1; i >= 0; i--)
+        {
+            ModelNode? node = _opens[i].Model.Node.Parent;
+            while (node is not null && node != directory)
+                node = node.Parent;
+            if (node == directory)
+                CloseOne(i);
+        }
+    }
+
     private void UseOne((SimulatedHandle Real, ModelHandle Model) open)
     {
         (SimulatedHandle real, ModelHandle model) = open;
@@ -182,7 +196,10 @@ internal sealed class RandomClient(DokanVolume volume, string home, int seed)
                 string target = Path();
                 bool replace = _random.Next(2) == 0;
                 _did = new Did(replace ? Verb.Replace : Verb.Move, node, null, 0, 0, target);
-                Expect(Model.Move(model, target, replace), volume.Driver.MoveFile(real, home + target, replace));
+                NtStatus moved = Model.Move(model, target, replace);
+                Expect(moved, volume.Driver.MoveFile(real, home + target, replace));
+                if (node.IsDirectory && moved == NtStatus.Success)
+                    CloseBelow(node);
                 break;
             case 10 or 11 when (model.Access & CanReadAttributes) != 0 && !node.IsDirectory:
                 SetBasic(real, node);

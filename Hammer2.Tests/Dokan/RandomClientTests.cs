@@ -87,6 +87,84 @@ public sealed class RandomClientTests
         }
     }
 
+    [TestMethod]
+    [DataRow(4, false)]
+    [DataRow(0, false)]
+    [DataRow(0, true)]
+    public void R07_M20_ProgramsThatShareADirectoryLoseNothing(int threads, bool replaces)
+    {
+        int seed = HammerSeed.Get();
+        const int Rows = 3;
+        const int Workers = 3;
+        var budget = new RunBudget(usualSeconds: 1.5, share: Rows);
+        long steps = 0;
+        do
+        {
+            budget.NextRound();
+            steps += Share(threads, unchecked(seed + (int)steps), replaces, Workers, budget, Math.Min(StepsOfRound, budget.Operations / 2));
+        }
+        while (!budget.IsOver(steps));
+        Console.WriteLine($"{steps} steps of {Workers} programs in {budget.Elapsed.TotalSeconds:F0} s");
+    }
+
+    /// <summary>One round on a fresh volume.</summary>
+    private static long Share(int threads, int seed, bool replaces, int workers, RunBudget budget, long steps, Func<IDokanOperations2, IDokanOperations2>? wrap = null)
+    {
+        DokanVolume v = DokanVolume.New(
+            threads, seed, wrap: wrap, volume: DokanVolume.WritingOptions with { CommitInterval = TimeSpan.FromMilliseconds(150) }, keepsNotifications: false);
+        try
+        {
+            var shared = new SharedDirectory(v, @"\shared");
+            SharedDirectory.Client[] all = [.. Enumerable.Range(0, workers).Select(i => new SharedDirectory.Client(shared, seed + i, replaces))];
+            Task.WaitAll([.. all.Select(client => Task.Factory.StartNew(
+                () =>
+                {
+                    while (client.Steps < steps / workers && !budget.IsRoundOver)
+                        client.Step();
+                    client.CloseAll();
+                },
+                TaskCreationOptions.LongRunning))]);
+            v.Twice(shared.Judge);
+            return all.Sum(client => client.Steps);
+        }
+        catch (Exception failed) when (failed is AssertFailedException or AggregateException)
+        {
+            v.GiveUp();
+            string why = failed is AggregateException many ? string.Join("; ", many.Flatten().InnerExceptions.Select(e => e.Message)) : failed.Message;
+            throw new AssertFailedException($"seed {seed}: {why}", failed);
+        }
+        finally
+        {
+            v.Dispose();
+        }
+    }
+
+    /// <summary>Overlooks one deletion in five.</summary>
+    private sealed class OverlookingOperations(IDokanOperations2 inner) : DelegatingOperations(inner)
+    {
+        private int _deletions;
+
+        public override void Cleanup(ReadOnlyNativeMemory<char> fileNamePtr, ref DokanFileInfo info)
+        {
+            if (info.DeletePending && Interlocked.Increment(ref _deletions) % 5 == 0)
+                System.Runtime.CompilerServices.Unsafe.As<DokanFileInfo, RawFileInfo>(ref info).DeletePending = 0;
+            base.Cleanup(fileNamePtr, ref info);
+        }
+    }
+
+    [TestMethod]
+    [DataRow("replaces", "are lost")]
+    [DataRow("overlooks", "was deleted and is there")]
+    public void AWrongAdapterIsNoticedInASharedDirectory(string how, string noticed)
+    {
+        var budget = new RunBudget(usualSeconds: 10, share: 1);
+        budget.NextRound();
+        AssertFailedException failed = Assert.ThrowsExactly<AssertFailedException>(() => Share(
+            0, HammerSeed.Get(), replaces: false, workers: 2, budget, 20_000,
+            inner => how == "replaces" ? new ReplacingOperations(inner) : new OverlookingOperations(inner)));
+        Assert.Contains(noticed, failed.Message);
+    }
+
     /// <summary>Moves over whatever is there.</summary>
     private sealed class ReplacingOperations(IDokanOperations2 inner) : DelegatingOperations(inner)
     {

@@ -45,6 +45,8 @@ internal sealed partial class SimulatedDriver
             if (_blocks.TryGetValue(block.Name, out ControlBlock? known) && known == block)
                 _blocks.Remove(block.Name);
             block.Name = target;
+            if (_blocks.TryGetValue(target, out ControlBlock? other) && other != block)
+                Interlocked.Increment(ref _overlaps);
             _blocks[target] = block;
         }
 

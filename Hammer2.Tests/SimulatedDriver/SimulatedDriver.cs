@@ -51,6 +51,7 @@ internal sealed partial class SimulatedDriver : IDisposable
     private readonly ConcurrentDictionary<SimulatedHandle, byte> _handles = new(ReferenceEqualityComparer.Instance);
     private volatile bool _unmounting;
     private int _timeoutResets;
+    private int _overlaps;
 
     static SimulatedDriver()
     {
@@ -73,6 +74,12 @@ internal sealed partial class SimulatedDriver : IDisposable
 
     /// <summary>What the driver tells those who watch directories.</summary>
     internal ConcurrentQueue<string> Notifications { get; } = new();
+
+    /// <summary>
+    /// How often a rename ended after somebody had opened the new name already: the file has two blocks then, and the driver
+    /// does not check opens through one against opens through the other.
+    /// </summary>
+    internal int Overlaps => Volatile.Read(ref _overlaps);
 
     /// <summary>How often the adapter asked for more time.</summary>
     internal int TimeoutResets => Volatile.Read(ref _timeoutResets);
