@@ -26,7 +26,7 @@ internal sealed partial class DokanVolume
     /// <summary>A volume that is soon full.</summary>
     internal const long SmallBytes = 64L << 20;
 
-    private const string FreshLabel = "DATA";
+    internal const string FreshLabel = "DATA";
     private const long AreaBytes = 8 << 20;
     private static readonly ConcurrentDictionary<long, MemoryBlockDevice> s_formatted = new();
 

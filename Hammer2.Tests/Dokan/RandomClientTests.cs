@@ -48,18 +48,29 @@ public sealed class RandomClientTests
                 Judge(v, all);
             }
             while (!budget.IsOver(all.Sum(client => client.Steps)));
+            v.Dispose();
+            ShowOnLinux(v, all);
             Console.WriteLine($"{all.Sum(client => client.Steps)} steps of {workers} programs in {budget.Elapsed.TotalSeconds:F0} s, {all.Sum(client => client.Refused)} refused");
         }
         catch (Exception failed) when (failed is AssertFailedException or AggregateException)
         {
             opened?.GiveUp();
+            opened?.Dispose();
             string why = failed is AggregateException many ? string.Join("; ", many.Flatten().InnerExceptions.Select(e => e.Message)) : failed.Message;
             throw new AssertFailedException($"seed {seed} after {all.Sum(client => client.Steps)} steps: {why}", failed);
         }
-        finally
+    }
+
+    /// <summary>The end of a run: another system has the medium mounted. Where that cannot be, LinuxMountTests says so.</summary>
+    private static void ShowOnLinux(DokanVolume v, RandomClient[] all)
+    {
+        if (!LinuxView.IsPossible)
+            return;
+        LinuxView.Run(v.Media, DokanVolume.FreshLabel, target =>
         {
-            opened?.Dispose();
-        }
+            foreach (RandomClient client in all)
+                ModelComparison.OnSystem(target + client.Home.Replace('\\', '/'), client.Model);
+        });
     }
 
     private static void Work(RandomClient client, RunBudget budget, long steps)
