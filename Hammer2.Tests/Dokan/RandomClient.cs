@@ -61,6 +61,12 @@ internal sealed class RandomClient(DokanVolume volume, string home, int seed)
 
     internal string Home => home;
 
+    /// <summary>Flushes are frequent; usually they are rare, because each is a commit.</summary>
+    internal bool FlushesOften { get; init; }
+
+    /// <summary>Closes one handle; null when none is open.</summary>
+    internal Action? CloseNext => _opens.Count == 0 ? null : () => CloseOne(_opens.Count - 1);
+
     internal void Step()
     {
         Steps++;
@@ -137,7 +143,7 @@ internal sealed class RandomClient(DokanVolume volume, string home, int seed)
         bool directory = _random.Next(3) == 0;
         bool onClose = !directory && _random.Next(12) == 0;
         FileAttributes attributes = _random.Next(8) == 0 ? s_attributes[_random.Next(s_attributes.Length)] : FileAttributes.Normal;
-        FileOptions options = onClose ? FileOptions.DeleteOnClose : _random.Next(2000) == 0 ? FileOptions.WriteThrough : FileOptions.None;
+        FileOptions options = onClose ? FileOptions.DeleteOnClose : _random.Next(FlushesOften ? 10 : 2000) == 0 ? FileOptions.WriteThrough : FileOptions.None;
         if (onClose)
             access |= CanDelete;
         _did = new Did(Verb.Open, null, path, (long)disposition, (long)access, directory ? "D" : onClose ? "delete on close" : "");
@@ -204,7 +210,7 @@ internal sealed class RandomClient(DokanVolume volume, string home, int seed)
             case 10 or 11 when (model.Access & CanReadAttributes) != 0 && !node.IsDirectory:
                 SetBasic(real, node);
                 break;
-            case 12 when writes && _random.Next(100) == 0:
+            case 12 or 13 when writes && (FlushesOften || _random.Next(200) == 0):
                 _did = new Did(Verb.Flush, node, null, 0, 0, null);
                 Expect(NtStatus.Success, volume.Driver.Flush(real));
                 break;
