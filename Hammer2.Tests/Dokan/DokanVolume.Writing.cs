@@ -104,7 +104,7 @@ internal sealed partial class DokanVolume
         DokanVolume next = _again();
         AppDomain.CurrentDomain.FirstChanceException -= next.NoteFailure;
         AppDomain.CurrentDomain.FirstChanceException += NoteFailure;
-        (_volume, Pfs, Adapter, Driver, Client, Log) = (next._volume, next.Pfs, next.Adapter, next.Driver, next.Client, next.Log);
+        (_volume, Pfs, Adapter, Driver, Client, Log, Identity) = (next._volume, next.Pfs, next.Adapter, next.Driver, next.Client, next.Log, next.Identity);
         _unmounted = false;
         Assert.AreEqual(NtStatus.Success, Driver.Mount("M:\\"));
     }

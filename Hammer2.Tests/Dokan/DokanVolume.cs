@@ -6,6 +6,7 @@
 using DokanNet;
 using Hammer2.Dokan;
 using Hammer2.Dokan.Operations;
+using Hammer2.Dokan.Security;
 using Hammer2.Engine.Devices;
 using Hammer2.Engine.Pfs;
 using Hammer2.Engine.Primitives;
@@ -66,6 +67,14 @@ internal sealed class ManualClock : TimeProvider
     internal void Advance(TimeSpan time) => Interlocked.Add(ref _ticks, time.Ticks);
 }
 
+/// <summary>Who makes the requests, and the descriptor that the next change of security sets.</summary>
+internal sealed class ClientIdentity
+{
+    internal Requestor? Asks { get; set; }
+
+    internal byte[] Descriptor { get; set; } = [];
+}
+
 /// <summary>A mounted image.</summary>
 internal sealed partial class DokanVolume : IDisposable
 {
@@ -86,7 +95,12 @@ internal sealed partial class DokanVolume : IDisposable
         _again = () => new DokanVolume(devices, label, simulator, options, volume, wrap);
         _volume = Hammer2Volume.Open(devices, volume);
         Pfs = _volume.OpenPfs(label);
-        Adapter = new Hammer2Operations(Pfs, options with { Logger = Log }, UserSid, SimulatedDriver.SimulatedDriver.CaptureDescriptor);
+        ClientIdentity identity = Identity;
+        Adapter = new Hammer2Operations(Pfs, options with { Logger = Log }, UserSid, SimulatedDriver.SimulatedDriver.CaptureDescriptor)
+        {
+            WhoAsks = (ref DokanFileInfo _) => identity.Asks,
+            BytesOfSecurity = _ => identity.Descriptor,
+        };
         Driver = new SimulatedDriver.SimulatedDriver(wrap is null ? Adapter : wrap(Adapter), simulator);
         Client = new Win32Client(Driver);
         AppDomain.CurrentDomain.FirstChanceException += NoteFailure;
@@ -107,6 +121,9 @@ internal sealed partial class DokanVolume : IDisposable
     internal SimulatedDriver.SimulatedDriver Driver { get; private set; }
 
     internal Win32Client Client { get; private set; }
+
+    /// <summary>Who asks, where that counts.</summary>
+    internal ClientIdentity Identity { get; private set; } = new();
 
     internal ListLogger Log { get; private set; } = new();
 

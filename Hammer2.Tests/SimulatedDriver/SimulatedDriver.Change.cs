@@ -1,6 +1,7 @@
 // Requests that change something. On a write-protected mount the driver refuses them itself; with the bypass they reach
 // the adapter (dokan-semantics A.5 to A.13, A.18), and the library converts the answers as on a writable mount.
 
+using System.Security.AccessControl;
 using DokanNet;
 
 namespace Hammer2.Tests.SimulatedDriver;
@@ -157,10 +158,10 @@ internal sealed partial class SimulatedDriver
     }
 
     /// <summary>Changes the security descriptor: any failure but "write-protected" becomes "invalid parameter".</summary>
-    internal NtStatus SetSecurity(SimulatedHandle handle)
+    internal NtStatus SetSecurity(SimulatedHandle handle, AccessControlSections sections = default)
     {
         NtStatus status = Change(nameof(IDokanOperations2.SetFileSecurity), handle, default,
-            (GuardedMemory name, ref DokanFileInfo info) => _adapter.SetFileSecurity(name.Text, null!, default, ref info));
+            (GuardedMemory name, ref DokanFileInfo info) => _adapter.SetFileSecurity(name.Text, null!, sections, ref info));
         return status is NtStatus.Success || status == Statuses.MediaWriteProtected ? status : NtStatus.InvalidParameter;
     }
 
