@@ -234,7 +234,7 @@ public sealed class EdgeTests
         ["information"] = (ref DokanFileInfo info) => v.Adapter.GetFileInformation(name.Text, out _, ref info),
         ["find"] = (ref DokanFileInfo info) => v.Adapter.FindFilesWithPattern(name.Text, name.Text, out _, ref info),
         ["attributes"] = (ref DokanFileInfo info) => v.Adapter.SetFileAttributes(name.Text, FileAttributes.Hidden, ref info),
-        ["time"] = (ref DokanFileInfo info) => v.Adapter.SetFileTime(name.Text, DateTime.Now, null, null, ref info),
+        ["time"] = (ref DokanFileInfo info) => v.Adapter.SetFileTime(name.Text, DateTime.UtcNow, null, null, ref info),
         ["delete"] = (ref DokanFileInfo info) => v.Adapter.DeleteFile(name.Text, ref info),
         ["delete directory"] = (ref DokanFileInfo info) => v.Adapter.DeleteDirectory(name.Text, ref info),
         ["move"] = (ref DokanFileInfo info) => v.Adapter.MoveFile(name.Text, name.Text, true, ref info),

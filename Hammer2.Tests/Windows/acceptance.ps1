@@ -161,6 +161,15 @@ try {
     Test-Claim 'a program runs from the drive' {
         Copy-Item "$env:SystemRoot\System32\where.exe" "$root\where.exe"; (& "$root\where.exe" where.exe | Out-String).Length -gt 0
     }
+    Test-Claim 'a running program can be moved aside, but not deleted' {
+        Copy-Item "$env:SystemRoot\System32\ping.exe" "$root\ping.exe"
+        $running = Start-Process "$root\ping.exe" '-n 30 127.0.0.1' -PassThru -WindowStyle Hidden
+        try {
+            Assert-Fails { [IO.File]::Delete("$root\ping.exe") } 'deleting a running program'
+            [IO.File]::Move("$root\ping.exe", "$root\ping.old"); Test-Path "$root\ping.old"
+        }
+        finally { Stop-Process $running -Force; $running.WaitForExit() }
+    }
     Test-Claim 'free space and label' {
         $info = [IO.DriveInfo]::new($Drive)
         $info.TotalFreeSpace -gt 0 -and $info.TotalFreeSpace -le $info.TotalSize -and $info.VolumeLabel -like 'DATA*' -and $info.DriveFormat -eq 'NTFS'
@@ -205,6 +214,24 @@ try {
             if ((Get-Content $name).Length -ne "$_".Length * 1000) { throw $name }
             Remove-Item $name
         }
+    }
+
+    Test-Claim 'programs that share a directory lose nothing' {
+        New-Item -ItemType Directory "$root\shared dir" -Force | Out-Null
+        1..8 | ForEach-Object -ThrottleLimit 8 -Parallel {
+            foreach ($i in 1..100) {
+                $name = "$using:root\shared dir\$_ $i"
+                [IO.File]::WriteAllText("$name.tmp", "$_ $i"); [IO.File]::Move("$name.tmp", $name)
+                if ($i % 2 -eq 0) { [IO.File]::Delete($name) }
+                [IO.File]::WriteAllText("$name.new", "$_ $i"); [IO.File]::Move("$name.new", "$using:root\shared dir\$_ current", $true)
+            }
+        }
+        (Get-ChildItem "$root\shared dir").Count -eq 8 * 51
+    }
+    Test-Claim 'a copy that does not fit fails and leaves nothing' {
+        $free = [IO.DriveInfo]::new($Drive).TotalFreeSpace
+        Assert-Fails { $stream = [IO.File]::Create("$root\huge"); try { $stream.SetLength($free + 100MB) } finally { $stream.Dispose(); [IO.File]::Delete("$root\huge") } } 'a size beyond the free space'
+        -not (Test-Path "$root\huge")
     }
 
     # Life
