@@ -69,6 +69,26 @@ internal sealed partial class InodeIndex
             MarkDirtyUnderGate(slot, ledger);
     }
 
+    /// <summary>Takes the entry of an inode out of the index, which nobody has in memory; its block is not read.</summary>
+    /// <returns>NotFound, or InUse: it is in memory by now.</returns>
+    internal Hammer2Error TryTakeOut(ulong inodeNumber, SpaceLedger ledger, out BlockRef taken)
+    {
+        lock (_gate)
+        {
+            taken = default;
+            if (_table.ContainsKey(inodeNumber))
+                return Hammer2Error.InUse;
+            taken = Tree.Delete(_reader, inodeNumber, ledger);
+            if (taken.Type == BlockRefType.Empty)
+                return Hammer2Error.NotFound;
+
+            // Who is loading it just now must look again.
+            _version++;
+            MarkDirtyUnderGate(Root, ledger);
+            return Hammer2Error.None;
+        }
+    }
+
     /// <summary>Number of inodes that the next commit writes.</summary>
     internal int DirtyCount
     {
