@@ -158,7 +158,7 @@ internal sealed partial class FreemapAllocator
 
     private PhysicalOffset Take(BlockRefType type, int radix)
     {
-        ulong offset = radix < BlockRadix ? TakeFragment(type, radix) : TakeBlock(type, radix);
+        ulong offset = _isEmergency ? TakeInEmergency(type, radix) : radix < BlockRadix ? TakeFragment(type, radix) : TakeBlock(type, radix);
         var block = new PhysicalOffset(offset | (uint)radix);
         Invariant.Check(offset >= _geometry.AllocatorBegin && offset + (ulong)block.Bytes <= _geometry.TotalBytes);
         Invariant.Check((offset & (FormatLimits.ZoneBytes - 1)) >= FormatLimits.ReservedBytes && block.IsLegal);
@@ -344,6 +344,12 @@ internal sealed partial class FreemapAllocator
 
     private void GiveBack(BlockRefType type, PhysicalOffset block)
     {
+        if (_pool?.Contains(block.Offset) == true)
+        {
+            _pool.GiveBack(block);
+            return;
+        }
+
         Invariant.Check(IsManaged(block));
         FreemapLeaf leaf = LeafOf(FreemapGeometry.ZoneOf(block.Offset))
             ?? throw new Hammer2Exception(Hammer2Error.Io, $"The freemap leaf of block {block} cannot be read any more.");

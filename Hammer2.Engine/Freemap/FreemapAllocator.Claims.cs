@@ -46,10 +46,10 @@ internal sealed partial class FreemapAllocator
             long reserve = level switch
             {
                 ClaimLevel.Write => _geometry.ReserveBytes,
-                ClaimLevel.Metadata => _geometry.ReserveBytes / 2,
+                ClaimLevel.Metadata when !_isEmergency => _geometry.ReserveBytes / 2,
                 _ => 0,
             };
-            if (!LookFor(total, reserve))
+            if (!LookFor(total, reserve, PoolFor(level)))
                 return false;
             _claimed = total;
             return true;
@@ -79,12 +79,12 @@ internal sealed partial class FreemapAllocator
         }
     }
 
-    private bool LookFor(in SpaceClaim total, long reserve)
+    private bool LookFor(in SpaceClaim total, long reserve, (long Blocks, long Groups) pool)
     {
         for (int looks = 0; ; looks++)
         {
-            bool fits = Fits(total, reserve);
-            bool allowed = IsAllowed(total, reserve);
+            bool fits = Fits(total, reserve, pool);
+            bool allowed = IsAllowed(total, reserve, pool.Blocks);
             if (fits && allowed && (looks >= LooksForSpare || _zones.FreeGroups >= total.Groups + SpareGroups))
                 return true;
 
@@ -95,19 +95,19 @@ internal sealed partial class FreemapAllocator
         }
     }
 
-    private bool Fits(in SpaceClaim total, long reserve)
+    private bool Fits(in SpaceClaim total, long reserve, (long Blocks, long Groups) pool)
     {
         long small = total.Blocks + (total.FragmentBytes == 0 ? 0 : (2 * total.FragmentBytes + BlockBytes - 1) / BlockBytes + FragmentClasses);
         long kept = Math.Min(reserve, SeenReserveBytesMax) / BlockBytes;
-        return total.Groups <= _zones.FreeGroups && total.Groups * GroupBlocks + small + kept <= _zones.FreeBlocks;
+        return total.Groups <= _zones.FreeGroups + pool.Groups && total.Groups * GroupBlocks + small + kept <= _zones.FreeBlocks + pool.Blocks;
     }
 
-    private bool IsAllowed(in SpaceClaim total, long reserve)
+    private bool IsAllowed(in SpaceClaim total, long reserve, long poolBlocks)
     {
         long free = _zones.FreeBlocks * BlockBytes;
         if (_zones.Seen < _zones.ZoneCount)
             free = Math.Max(free, FreeBytes);
         long bytes = (total.Groups * GroupBlocks + total.Blocks) * BlockBytes + 2 * total.FragmentBytes;
-        return free - bytes >= reserve;
+        return free + poolBlocks * BlockBytes - bytes >= reserve;
     }
 }

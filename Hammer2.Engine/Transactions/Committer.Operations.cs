@@ -29,10 +29,13 @@ internal sealed partial class Committer
     internal Hammer2Error TryBegin(scoped in SpaceClaim worst, ClaimLevel level, out Operation operation)
     {
         operation = default;
+        bool emergency = _freemap.IsEmergency;
+        if (emergency && level == ClaimLevel.Write)
+            return Failure is null ? Hammer2Error.NoSpace : Hammer2Error.ReadOnly;
         Budget.WaitForRoom();
         LookAtMedium();
         // What is found may be taken by others at once: removing goes on looking, since it must always work.
-        int looks = level == ClaimLevel.Remove ? LooksOfRemoval : 1;
+        int looks = level == ClaimLevel.Remove || emergency ? LooksOfRemoval : 1;
         bool found = true;
         for (int attempt = 0; ; attempt++)
         {

@@ -18,6 +18,7 @@ internal sealed class SpaceReclaimer : IDisposable
     private const long CommitGarbageBytes = 64 << 10;
     private const long WorthwhileBytesMin = 512 << 10;
     private const int WorthwhileShare = 128;
+    private const long PoolScanBytes = 16L << 20;
     private readonly BlockReader _reader;
     private readonly BlockWriter _writer;
     private readonly FreemapAllocator _freemap;
@@ -103,6 +104,45 @@ internal sealed class SpaceReclaimer : IDisposable
                 _logger.LogWarning("No space was found: {Message}", e.Message);
                 return false;
             }
+        }
+    }
+
+    /// <summary>
+    /// Finds what is not in use of the segment that the freemap keeps out of reach, and gives it to the allocator for emergencies.
+    /// Nothing is freed meanwhile, so what the walk meets is what it was; what is dropped meanwhile counts as used.
+    /// </summary>
+    /// <returns>False when there is no such space, or a tree cannot be read and might refer to it.</returns>
+    internal bool FindPool(CancellationToken stop = default)
+    {
+        lock (_gate)
+        {
+            if (_freemap.HasPool)
+                return true;
+            if (_freemap.PoolZone is not long zone)
+                return false;
+            IReadOnlyList<BlockRef[]> open = [];
+            BlockRef[] frozen = [], durable = [];
+            _committer.RunExclusive(header =>
+            {
+                open = _openBlocksets();
+                frozen = header.SuperRoot.ToArray();
+                durable = _committer.Header.SuperRoot.ToArray();
+            });
+            var map = new UsageMap(zone, zone + 1, 1);
+            var counts = new UsageCounts();
+            using var scan = new UsageScan(_reader, map, new VisitedBlocks(PoolScanBytes), counts, null, stop);
+            scan.Run(frozen);
+            scan.Run(durable);
+            foreach (BlockRef[] blockset in open)
+                scan.RunUncommitted(blockset);
+            if (counts.Damaged > 0)
+            {
+                _logger.LogWarning("Emergency mode has no space of its own: {Count} blocks cannot be read, the first: {Message}", counts.Damaged, counts.Failures[0].Message);
+                return false;
+            }
+
+            _freemap.SetPool(map[zone]);
+            return true;
         }
     }
 
