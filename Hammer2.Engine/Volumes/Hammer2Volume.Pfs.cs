@@ -300,5 +300,12 @@ public sealed partial class Hammer2Volume
         Writer!.Remove(state);
     }
 
+    /// <summary>The roots of PFSs as one commit has them, until disposed.</summary>
+    internal HeldRoots HoldRoots(params IReadOnlyList<string> labels)
+    {
+        ThrowIfClosed();
+        return new HeldRoots(Writer, _superRoot, labels, NoSuchPfs);
+    }
+
     private PfsInfo Described(byte[] label) => SuperRoot.Describe(_superRoot.Find(label)!);
 }

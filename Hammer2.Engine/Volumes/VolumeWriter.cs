@@ -27,6 +27,7 @@ internal sealed class VolumeWriter : ICommitSource, IDisposable
     private readonly object _gate = new();
     private readonly List<PfsState> _mounted = [];
     private readonly List<RootChange> _rootChanges = [];
+    private readonly List<BlockRef[]> _held = [];
 
     internal VolumeWriter(
         VolumeSet volumes, BlockReader reader, DeviceBuffer buffer, SuperRoot superRoot, TransactionIds tids, VolumeOptions options, ILogger logger)
@@ -93,10 +94,24 @@ internal sealed class VolumeWriter : ICommitSource, IDisposable
             _rootChanges.AddRange(changes);
     }
 
+    /// <summary>Keeps bulkfree from what a blockset refers to, though later commits may drop it; no operation is running.</summary>
+    internal void Hold(BlockRef[] blockset)
+    {
+        lock (_gate)
+            _held.Add(blockset);
+    }
+
+    /// <summary>The blockset that was held is not needed any more.</summary>
+    internal void LetGo(BlockRef[] blockset)
+    {
+        lock (_gate)
+            _held.Remove(blockset);
+    }
+
     private List<BlockRef[]> CollectRemoved()
     {
         lock (_gate)
-            return [.. _mounted.SelectMany(p => p.Index.CollectRemoved())];
+            return [.. _mounted.SelectMany(p => p.Index.CollectRemoved()), .. _held];
     }
 
     /// <inheritdoc/>
