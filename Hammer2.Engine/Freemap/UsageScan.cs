@@ -23,6 +23,19 @@ internal sealed class UsageCounts
     internal List<Hammer2Exception> Failures { get; } = [];
 }
 
+/// <summary>Sees what a walk meets, in no order.</summary>
+internal abstract class UsageObserver
+{
+    /// <summary>A block that something refers to; several references to one block are told one by one.</summary>
+    /// <param name="bref">The reference.</param>
+    /// <param name="ownerBytes">Size of the file that it belongs to; 0 where there is none.</param>
+    /// <param name="isNew">Of an inode or indirect block: it was not met before, and is looked into.</param>
+    internal abstract void Met(in BlockRef bref, ulong ownerBytes, bool isNew);
+
+    /// <summary>An inode that was looked into.</summary>
+    internal abstract void Inode(in BlockRef bref, in InodeData data);
+}
+
 /// <summary>One walk over the trees.</summary>
 internal sealed class UsageScan(BlockReader reader, UsageMap map, VisitedBlocks visited, UsageCounts counts, Action<UsageCounts>? progress, CancellationToken stop)
     : IDisposable
@@ -44,6 +57,9 @@ internal sealed class UsageScan(BlockReader reader, UsageMap map, VisitedBlocks 
     private List<Node> _next = [];
     private bool _inPieces = true;
 
+    /// <summary>Told of everything; null = nobody.</summary>
+    internal UsageObserver? Observer { get; init; }
+
     public void Dispose()
     {
         _region.Dispose();
@@ -53,6 +69,9 @@ internal sealed class UsageScan(BlockReader reader, UsageMap map, VisitedBlocks 
 
     /// <summary>Walks everything below a committed super-root blockset.</summary>
     internal void Run(ReadOnlySpan<BlockRef> superRoot) => Run(superRoot, 0, "Super-root blockset");
+
+    /// <summary>Walks what a committed PFS root refers to, and the root itself.</summary>
+    internal void RunPfs(in BlockRef root) => Run([root], 1, "PFS root");
 
     /// <summary>Walks trees that only memory knows, as those of files that are open and have no name any more.</summary>
     /// <param name="blockset">References of one inode.</param>
@@ -71,7 +90,7 @@ internal sealed class UsageScan(BlockReader reader, UsageMap map, VisitedBlocks 
         {
             int live = NodeArray.Normalise(refs, name);
             foreach (ref readonly BlockRef bref in refs.AsSpan(0, live))
-                MeetOrCount(bref, 0, ulong.MaxValue, nesting, 0, _next);
+                MeetOrCount(bref, new Node(default, 0, ulong.MaxValue, nesting, 0, 0));
         }
         catch (Hammer2Exception e)
         {
@@ -90,7 +109,8 @@ internal sealed class UsageScan(BlockReader reader, UsageMap map, VisitedBlocks 
     }
 
     // Enters a reference; one to an inode or indirect block that was not met yet goes into the list.
-    private void Meet(in BlockRef bref, ulong low, ulong high, int nesting, int depth, List<Node> nodes)
+    // The second node is the place: range, nesting, depth and owner for what stands there.
+    private void Meet(in BlockRef bref, in Node place)
     {
         if (++counts.References % ProgressInterval == 0)
         {
@@ -98,7 +118,7 @@ internal sealed class UsageScan(BlockReader reader, UsageMap map, VisitedBlocks 
             progress?.Invoke(counts);
         }
 
-        if (bref.Key < low || bref.LastKey > high)
+        if (bref.Key < place.Low || bref.LastKey > place.High)
             throw new Hammer2Exception(Hammer2Error.Corrupt, $"Blockref {bref} lies outside the key range of its parent.");
         if (bref.Type is BlockRefType.Data or BlockRefType.Dirent)
         {
@@ -106,6 +126,7 @@ internal sealed class UsageScan(BlockReader reader, UsageMap map, VisitedBlocks 
                 return;
             reader.CheckAddress(bref);
             map.Mark(bref);
+            Observer?.Met(bref, place.OwnerBytes, isNew: false);
             return;
         }
 
@@ -113,10 +134,12 @@ internal sealed class UsageScan(BlockReader reader, UsageMap map, VisitedBlocks 
             throw new Hammer2Exception(Hammer2Error.Corrupt, $"Blockref {bref} stands in a tree where its type does not belong.");
         reader.CheckAddress(bref);
         map.Mark(bref);
-        if (depth > BlockTree.DepthMax || nesting > NestingMax || bref.Type == BlockRefType.Inode && nesting > ObjectNesting && !visited.IsExact)
+        if (place.Depth > BlockTree.DepthMax || place.Nesting > NestingMax || bref.Type == BlockRefType.Inode && place.Nesting > ObjectNesting && !visited.IsExact)
             throw new Hammer2Exception(Hammer2Error.Corrupt, $"Blockref {bref}: nested deeper than any sane tree.");
-        if (visited.Add(bref))
-            nodes.Add(new Node(bref, low, high, nesting, depth));
+        bool isNew = visited.Add(bref);
+        Observer?.Met(bref, place.OwnerBytes, isNew);
+        if (isNew)
+            _next.Add(place with { Ref = bref });
     }
 
     // An indirect block with nodes below it, or an inode that there was no room for in a batch.
@@ -229,13 +252,14 @@ internal sealed class UsageScan(BlockReader reader, UsageMap map, VisitedBlocks 
         InodeData data = MemoryMarshal.Read<InodeData>(block);
         if (data.Version != 1)
             throw new Hammer2Exception(Hammer2Error.Unsupported, $"Inode at blockref {node.Ref}: version {data.Version} is unknown.");
+        Observer?.Inode(node.Ref, data);
         if (data.IsDirectData)
             return;
         Span<BlockRef> refs = stackalloc BlockRef[FormatLimits.BlockSetCount];
         MemoryMarshal.Cast<byte, BlockRef>(block.Slice(InodeData.UnionOffset, FormatLimits.BlockSetBytes)).CopyTo(refs);
         int live = NodeArray.Normalise(refs, node.Ref);
         foreach (ref readonly BlockRef bref in refs[..live])
-            MeetOrCount(bref, 0, ulong.MaxValue, node.Nesting + 1, 0, _next);
+            MeetOrCount(bref, new Node(default, 0, ulong.MaxValue, node.Nesting + 1, 0, data.Size));
     }
 
     // Children that are leaves are entered at once. An indirect block with nodes among its children is put off onto the
@@ -254,7 +278,7 @@ internal sealed class UsageScan(BlockReader reader, UsageMap map, VisitedBlocks 
 
         (ulong low, ulong high) = (Math.Max(node.Low, node.Ref.Key), Math.Min(node.High, node.Ref.LastKey));
         foreach (ref readonly BlockRef bref in refs)
-            MeetOrCount(bref, low, high, node.Nesting, node.Depth + 1, _next);
+            MeetOrCount(bref, new Node(default, low, high, node.Nesting, node.Depth + 1, node.OwnerBytes));
     }
 
     private static bool HasNodes(ReadOnlySpan<BlockRef> refs)
@@ -269,11 +293,11 @@ internal sealed class UsageScan(BlockReader reader, UsageMap map, VisitedBlocks 
     }
 
     // One bad reference must not hide its neighbours: what they lead to is in use.
-    private void MeetOrCount(in BlockRef bref, ulong low, ulong high, int nesting, int depth, List<Node> nodes)
+    private void MeetOrCount(in BlockRef bref, in Node place)
     {
         try
         {
-            Meet(bref, low, high, nesting, depth, nodes);
+            Meet(bref, place);
         }
         catch (Hammer2Exception e)
         {
@@ -289,5 +313,5 @@ internal sealed class UsageScan(BlockReader reader, UsageMap map, VisitedBlocks 
     }
 
     /// <summary>An inode or indirect block to look into, with the key range that its parent grants.</summary>
-    private readonly record struct Node(BlockRef Ref, ulong Low, ulong High, int Nesting, int Depth);
+    private readonly record struct Node(BlockRef Ref, ulong Low, ulong High, int Nesting, int Depth, ulong OwnerBytes);
 }

@@ -37,6 +37,9 @@ internal sealed class SuperRoot
         _chain = new InodeChain(bref, InodeContent.Decode(bref, lease.Data, new ManyReadersLock()));
     }
 
+    /// <summary>The reference to the super-root inode, as the last freeze made it.</summary>
+    internal BlockRef Ref => _chain.Ref;
+
     /// <summary>Largest modify TID that the super-root knows (format page 10.1).</summary>
     internal ulong ModifyTid => _chain.Ref.ModifyTid;
 

@@ -39,10 +39,14 @@ internal sealed class HeldRoots : IDisposable
 
         void Find()
         {
+            SuperRoot = superRoot.Ref;
             foreach (string label in labels)
                 Roots.Add(superRoot.Find(Encoding.UTF8.GetBytes(label)) ?? throw missing(label));
         }
     }
+
+    /// <summary>The reference to the super-root inode of that commit.</summary>
+    internal BlockRef SuperRoot { get; private set; }
 
     /// <summary>In the order of the labels; their contents are this object's own.</summary>
     internal List<InodeChain> Roots { get; } = [];
