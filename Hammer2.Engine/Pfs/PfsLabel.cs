@@ -14,7 +14,7 @@ public static class PfsLabel
     /// <summary>The PFS that every volume has and that holds no files: systems mount it to reach the volume.</summary>
     public const string Local = "LOCAL";
 
-    /// <summary>The name that a snapshot gets when nobody chose one: <c>LABEL.YYYYMMDD.HHMMSS</c>, local time.</summary>
+    /// <summary>The name that a snapshot gets when nobody chose one: <c>LABEL.YYYYMMDD.HHMMSS</c>.</summary>
     public static string ForSnapshot(string label, DateTime time)
     {
         ArgumentNullException.ThrowIfNull(label);

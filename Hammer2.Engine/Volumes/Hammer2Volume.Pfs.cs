@@ -273,8 +273,8 @@ public sealed partial class Hammer2Volume
 
     private string UnusedSnapshotLabel(string label)
     {
-        string wanted = PfsLabel.ForSnapshot(label, DateTime.Now);
-        for (DateTime time = DateTime.Now; _superRoot.Find(Encoding.UTF8.GetBytes(wanted)) is not null; wanted = PfsLabel.ForSnapshot(label, time))
+        string wanted = PfsLabel.ForSnapshot(label, DateTime.UtcNow);
+        for (DateTime time = DateTime.UtcNow; _superRoot.Find(Encoding.UTF8.GetBytes(wanted)) is not null; wanted = PfsLabel.ForSnapshot(label, time))
             time = time.AddSeconds(1);
         return wanted;
     }

@@ -1,10 +1,13 @@
 // Power cuts during administration: after each cut the volume is as before the call or as after it, and as after it once the
 // call returned. HAMMER2_SEED repeats a run.
 
+using Hammer2.Engine.Devices;
+using Hammer2.Engine.Pfs;
 using Hammer2.Engine.Primitives;
 using Hammer2.Engine.Volumes;
 using Hammer2.Tests.Hostile;
 using Hammer2.Torture.Crash;
+using Hammer2.Torture.Devices;
 
 namespace Hammer2.Tests.Managing;
 
@@ -38,6 +41,44 @@ public sealed class PowerCutTests
             Assert.IsEmpty(bench.Failures, string.Join("\n\n", bench.Failures));
             Assert.IsGreaterThan(10L, bench.States);
         }
+    }
+
+    // Everything that the mode commits lies in the space beside the freemap; the old state must stand until the new one does.
+    [TestMethod]
+    public void EmergencyModeSurvivesEveryCut()
+    {
+        MemoryBlockDevice full = EmergencyTests.FullToTheLastBlock(out int files);
+        var setup = new CrashSetup("full", 64L << 20);
+        var record = new DeviceRecord();
+        MemoryBlockDevice medium = full.Clone();
+        List<TreeSnapshot> history;
+        using (var run = new CrashRun([new RecordingDevice(medium, record)], setup, record))
+        {
+            history = run.History;
+            run.Volume.EmergencyMode = true;
+            for (int i = 0; i < files; i += 4)
+            {
+                run.Unlink($"/f{i}");
+                if (i + 1 < files)
+                    run.Set($"/f{i + 1}", new AttributeChanges { Uid = 9 });
+                run.Sync();
+            }
+        }
+
+        var states = new CrashStates([full], record, HammerSeed.Get());
+        var judge = new CrashJudge(setup, history);
+        var random = new Random(HammerSeed.Get());
+        int total = states.All().Count(), judged = 0;
+        foreach (CrashState state in states.All())
+        {
+            if (random.Next(total) >= 200)
+                continue;
+            Assert.IsNull(judge.Judge(state, withWriting: false));
+            judged++;
+        }
+
+        Console.WriteLine($"{judged} of {total} states");
+        Assert.IsGreaterThan(20, judged);
     }
 
     private static void Prior(CrashRun run)
