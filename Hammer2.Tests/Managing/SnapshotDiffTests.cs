@@ -70,7 +70,7 @@ public sealed class SnapshotDiffTests
         CollectionAssert.AreEqual(found, SnapshotDiff.Compare(rig.Volume, "before", "after").Select(Line).Order(StringComparer.Ordinal).ToArray());
         using Hammer2Volume reading = rig.OpenMedium();
         CollectionAssert.AreEqual(found, SnapshotDiff.Compare(reading, "before", "after").Select(Line).Order(StringComparer.Ordinal).ToArray());
-        PfsTests.Refused(Hammer2Error.NoSuchPfs, () => SnapshotDiff.Compare(rig.Volume, "before", "none").ToList());
+        PfsTests.Refused(Hammer2Error.NoSuchPfs, () => Assert.IsNotEmpty(SnapshotDiff.Compare(rig.Volume, "before", "none").ToList()));
         rig.Check();
     }
 
@@ -96,12 +96,12 @@ public sealed class SnapshotDiffTests
         rig.Volume.Snapshot("DATA", "after");
         rig.Remount();
         rig.Pfs.Dispose();
-        long whole = Misses(() => SnapshotDiff.Compare(rig.Volume, "LOCAL", "after").Count());
+        long whole = Misses(() => Assert.IsNotEmpty(SnapshotDiff.Compare(rig.Volume, "LOCAL", "after").ToList()));
         rig.Remount();
         var found = new List<PfsChange>();
         long few = Misses(() => found.AddRange(SnapshotDiff.Compare(rig.Volume, "before", "after")));
         Console.WriteLine($"{few} blocks for {found.Count} changes, {whole} for everything");
-        CollectionAssert.AreEquivalent(new[] { "ModifiedContent File dir77/file33", "Renamed File dir5/file5 -> dir6/moved" }, found.Select(Line).ToArray());
+        Assert.AreEqual("ModifiedContent File dir77/file33, Renamed File dir5/file5 -> dir6/moved", string.Join(", ", found.Select(Line).Order(StringComparer.Ordinal)));
         Assert.IsLessThan(80L, few);
         Assert.IsGreaterThan(20_000L, whole);
 

@@ -38,7 +38,7 @@ public sealed class UsageTests
         Assert.AreEqual(0L, usage.DedupBytes);
         Assert.IsTrue(usage.IsExact);
         Assert.AreEqual(0L, usage.Damaged);
-        CollectionAssert.AreEqual(new[] { "DATA", "LOCAL", "kept" }, usage.Pfses.Select(p => p.Label).ToArray());
+        Assert.AreEqual("DATA LOCAL kept", string.Join(' ', usage.Pfses.Select(p => p.Label)));
         Near(5 * MiB, usage.Pfses[2].OwnBytes);
         Near(13 * MiB, usage.Pfses[2].ReferencedBytes);
 
@@ -80,10 +80,9 @@ public sealed class UsageTests
         rig.Create("big/below/deeper/three", EngineRig.Bytes(4 * MiB, 3)).Dispose();
         rig.Create("small/tiny", EngineRig.Bytes(100, 4)).Dispose();
         VolumeUsage usage = UsageWalk.Run(rig.Volume, new UsageOptions { DirectoriesOf = "DATA", DirectoriesMax = 4 });
-        CollectionAssert.AreEqual(new[] { "", "big", "big/below", "big/below/deeper" }, usage.Directories.Select(d => Encoding.UTF8.GetString(d.Path)).ToArray());
-        CollectionAssert.AreEqual(new long[] { 7 * MiB + 100, 7 * MiB, 6 * MiB, 4 * MiB }, usage.Directories.Select(d => d.LogicalBytes).ToArray());
-        CollectionAssert.AreEqual(new long[] { 4, 3, 2, 1 }, usage.Directories.Select(d => d.Files).ToArray());
-        CollectionAssert.AreEqual(new long[] { 4, 2, 1, 0 }, usage.Directories.Select(d => d.Directories).ToArray());
+        Assert.AreEqual(
+            $" {7 * MiB + 100} 4 4, big {7 * MiB} 3 2, big/below {6 * MiB} 2 1, big/below/deeper {4 * MiB} 1 0",
+            string.Join(", ", usage.Directories.Select(d => $"{Encoding.UTF8.GetString(d.Path)} {d.LogicalBytes} {d.Files} {d.Directories}")));
         foreach (DirectoryUsage directory in usage.Directories)
             Near((int)directory.LogicalBytes, directory.StoredBytes);
         Assert.AreEqual(0UL, usage.Directories[0].ParentInode);
