@@ -1,4 +1,5 @@
 // Half operations on purpose: a name without its object, an object without its names. Each leaves exactly what the check then says.
+// Invariant: the two halves together are a whole removal, after which the strict check is clean again.
 
 using Hammer2.Engine.Checking;
 using Hammer2.Engine.Devices;

@@ -1,4 +1,5 @@
 // A volume without a single free block, which no allocator could commit anything to, is emptied; and a power cut on the way does no harm.
+// The volume is filled through the engine; what its last commit leaves free is then called allocated on the medium.
 
 using System.Runtime.InteropServices;
 using System.Text;

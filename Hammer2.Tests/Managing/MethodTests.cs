@@ -1,4 +1,5 @@
 // Compression and check method of single objects: new blocks follow, old ones stay, new objects inherit.
+// What is stored is looked up in the references of the blocks, not in what the calls answered.
 
 using Hammer2.Engine.Format;
 using Hammer2.Engine.Inodes;

@@ -1,4 +1,5 @@
 // What the space of a volume is used for, against volumes of which it is known.
+// Metadata makes the sums a little larger than the files: sizes are compared with a margin, counts exactly.
 
 using System.Text;
 using Hammer2.Engine.Diagnostics;
