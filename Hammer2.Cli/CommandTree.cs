@@ -14,6 +14,9 @@ namespace Hammer2.Cli;
 /// <summary>The root command.</summary>
 internal static class CommandTree
 {
+    // Directives of hammer2(8) that somebody may try because the manual page has them.
+    private static readonly HashSet<string> s_network = ["connect", "disconnect", "status", "leaf", "shell", "debugspan", "rsainit", "rsaenc", "rsadec"];
+
     public static RootCommand Build()
     {
         var root = new RootCommand("Mounts, reads and changes HAMMER2 volumes of DragonFly BSD: image files, disks and partitions.");
@@ -38,7 +41,8 @@ internal static class CommandTree
         PfsListVerb.Create(), VolumeHeaderVerb.Create(), ShowVerb.Create(), FreemapVerb.Create(), HashVerb.Create(),
         NameBlockHashVerb.Create(), VerifyVerb.Create(), FsckVerb.Create(), ManifestVerb.Create(), DemoVerb.Create(),
         CompletionVerb.Create(), VersionVerb.Create(), NewfsVerb.Create(), TransactionsVerb.Create(), SnapshotVerb.Create(),
-        .. PfsVerbs.Create(), .. SpaceVerbs.Create(),
+        .. PfsVerbs.Create(), .. SpaceVerbs.Create(), .. MethodVerbs.Create(), .. RescueVerbs.Create(),
+        UsageVerb.Create(),
     ];
 
     /// <summary>Parses a command line.</summary>
@@ -74,6 +78,8 @@ internal static class CommandTree
             string? word = parsed.UnmatchedTokens.Count > 0 ? parsed.UnmatchedTokens[0] : null;
             if (word is null)
                 return "say what to do, for example 'hammer2 ls disk.img'; 'hammer2 --help' lists the verbs";
+            if (s_network.Contains(word))
+                return $"'{word}' belongs to HAMMER2's network clustering, which is not part of this system; no directive of it touches a medium";
             string? meant = Closest(word);
             return meant is null
                 ? $"there is no verb '{word}'; '{help}' lists the verbs"

@@ -1,6 +1,7 @@
 // The verbs that manage a volume, each on an image that nobody holds and on one that is mounted: answers and the medium
 // afterwards must be the same. The strict check judges every image at the end.
 
+using System.Text.Json;
 using Hammer2.Tests.Cli;
 using Hammer2.Tests.Images;
 
@@ -117,6 +118,105 @@ public sealed class VolumeVerbTests
         Assert.AreEqual(bytes + (1L << 30), grown.Json.GetProperty("new_bytes").GetInt64());
         Assert.AreEqual(bytes + (1L << 30), new FileInfo(image).Length);
         Assert.IsGreaterThan(free, volume.Run("bulkfree", image, "--json").Expect(0).Json.GetProperty("free_bytes").GetInt64());
+    }
+
+    [TestMethod]
+    [DataRow(false)]
+    [DataRow(true)]
+    public void DifferencesOfSnapshotsAreListed(bool mounted)
+    {
+        using var volume = new Volume(mounted);
+        string image = volume.Image + "@DATA";
+        volume.Run("snapshot", image, "first").Expect(0);
+        volume.Run("setcomp", image, "zlib:9", "/large", "/none").Expect(1).ExpectOneLine("/none");
+        volume.Run("setcomp", image, "lzma", "/large").Expect(2).ExpectOneLine("lzma");
+        volume.Run("setcomp", image, "zlib:3", "/large").Expect(2);
+        volume.Run("setcheck", image, "md5", "/large").Expect(2).ExpectOneLine("md5");
+        Assert.AreEqual("zlib", volume.Run("stat", image, "/large", "--json").Expect(0).Json.GetProperty("entries")[0].GetProperty("comp").GetString());
+        CollectionAssert.AreEqual(new[] { "P /large" }, volume.Run("snapshot", "diff", image, "first").Expect(0).Lines);
+        long below = volume.Run("setsha192", image, "/links", "-r", "--json").Expect(0).Json.GetProperty("changed").GetInt64();
+        JsonElement changes = volume.Run("snapshot", "diff", image, "first", "--json").Expect(0).Json.GetProperty("changes");
+        Assert.AreEqual(below + 1, changes.GetArrayLength());
+        Assert.IsTrue(changes.EnumerateArray().All(static change => change.GetProperty("change").GetString() == "modified_attributes"));
+        volume.Run("snapshot", image, "second").Expect(0);
+        Assert.IsEmpty(volume.Run("snapshot", "diff", image, "second").Expect(0).Lines);
+        Assert.HasCount(changes.GetArrayLength(), volume.Run("snapshot", "diff", image, "first", "second").Expect(0).Lines);
+        volume.Run("snapshot", "diff", image, "none").Expect(1).ExpectOneLine("none");
+    }
+
+    [TestMethod]
+    [DataRow(false)]
+    [DataRow(true)]
+    public void UsageIsShownInThreeForms(bool mounted)
+    {
+        using var volume = new Volume(mounted);
+        JsonElement usage = volume.Run("usage", volume.Image + "@DATA", "-n", "5", "--json").Expect(0).Json;
+        Assert.AreEqual(5, usage.GetProperty("directories").GetArrayLength());
+        Assert.AreEqual("/", usage.GetProperty("directories")[0].GetProperty("path").GetString());
+        Assert.AreEqual(
+            usage.GetProperty("total_bytes").GetInt64() - usage.GetProperty("free_bytes").GetInt64() >= usage.GetProperty("live_bytes").GetInt64(), true);
+        StringAssert.Contains(volume.Run("usage", volume.Image + "@DATA").Expect(0).Output, "compression");
+        string page = volume.Run("usage", "--html", volume.Image + "@DATA").Expect(0).Output;
+        System.Xml.Linq.XElement[] pictures = [.. System.Text.RegularExpressions.Regex.Matches(page, "<svg.*?</svg>", System.Text.RegularExpressions.RegexOptions.Singleline)
+            .Select(static match => System.Xml.Linq.XElement.Parse(match.Value))];
+        Assert.HasCount(3, pictures);
+        Assert.IsTrue(pictures.All(static picture => picture.Elements("rect").Any()));
+        Assert.IsFalse(page.Contains("<script", StringComparison.OrdinalIgnoreCase) || page.Contains("http", StringComparison.OrdinalIgnoreCase));
+        volume.Run("usage", "--html", "--json", volume.Image).Expect(2);
+    }
+
+    [TestMethod]
+    public void TreeMapsFillTheirAreaWithoutOverlap()
+    {
+        foreach (double[] sizes in (double[][])[[1], [5, 3, 2], [100, 1, 1, 1], [4, 4, 4, 4, 0, 0], [.. Enumerable.Range(1, 60).Select(static i => 1000.0 / i)]])
+        {
+            var area = new Hammer2.Cli.Verbs.Volumes.Box(10, 20, 640, 360);
+            Hammer2.Cli.Verbs.Volumes.Box[] boxes = Hammer2.Cli.Verbs.Volumes.TreeMap.LayOut(sizes, area);
+            Assert.AreEqual(area.Area, boxes.Sum(static box => box.Area), 0.01);
+            for (int i = 0; i < boxes.Length; i++)
+            {
+                Assert.AreEqual(sizes[i] / sizes.Sum() * area.Area, boxes[i].Area, 0.01);
+                for (int j = 0; j < i; j++)
+                    Assert.IsTrue(Overlap(boxes[i].X, boxes[i].Width, boxes[j].X, boxes[j].Width) < 1e-6 || Overlap(boxes[i].Y, boxes[i].Height, boxes[j].Y, boxes[j].Height) < 1e-6);
+            }
+        }
+
+        static double Overlap(double a, double lengthA, double b, double lengthB) => Math.Min(a + lengthA, b + lengthB) - Math.Max(a, b);
+    }
+
+    [TestMethod]
+    [DataRow(false)]
+    [DataRow(true)]
+    public void NamesAndInodesAreDestroyedForThemselves(bool mounted)
+    {
+        using var folder = new TemporaryFolder();
+        string image = GoldenImages.Get("small-mixed").UnpackTo(folder.Path).Single();
+        using (LiveMount? mount = mounted ? new LiveMount(image) : null)
+        {
+            CliRun Run(params string[] arguments) => CliRun.On(mount?.Host, arguments);
+            ulong inode = Run("stat", image, "/sizes/text-64", "--json").Expect(0).Json.GetProperty("entries")[0].GetProperty("inum").GetUInt64();
+            Run("destroy", image, "/empty-dir", "/none").Expect(1).ExpectOneLine("/none");
+            Run("stat", image, "/empty-dir").Expect(1);
+            Run("destroy", image, "/").Expect(2);
+            Run("destroy-inum", image, $"0x{inode:x}").Expect(0);
+            Run("destroy-inum", image, "x").Expect(2);
+            Run("cat", image, "/sizes/text-64").Expect(1);
+            if (mounted)
+            {
+                StringAssert.Contains(Run("emergency-mode-enable", image).Expect(0).Output, "is on");
+                StringAssert.Contains(Run("emergency-mode-disable", image).Expect(0).Output, "is off");
+            }
+            else
+            {
+                Run("emergency-mode-enable", image).Expect(3).ExpectOneLine("not mounted");
+            }
+        }
+
+        // An inode without a name, and a name without an inode: what the two verbs are for, and what the repair is for.
+        CliRun.Of("fsck", image).Expect(1);
+        CliRun.Of("fsck", "--repair", image);
+        CliRun.Of("fsck", image).Expect(0);
+        CliRun.Of("connect", "somewhere").Expect(2).ExpectOneLine("not part of this system");
     }
 
     [TestMethod]

@@ -368,8 +368,14 @@ internal sealed class TokenRule(int threads) : SharedRule(threads)
         {
             foreach (TargetEntry entry in ListAll(places[at], 50).Where(static entry => entry.Type == ObjectType.Directory))
             {
-                if (places[at].TryLookup(entry.Name, out ITargetNode? below) == Hammer2Error.None && below is not null)
+                if (places[at].TryLookup(entry.Name, out ITargetNode? below) != Hammer2Error.None || below is null)
+                    continue;
+
+                // Since it was listed, the name may have been exchanged with that of a file.
+                if (below.GetAttributes().Type == ObjectType.Directory)
                     places.Add(below);
+                else
+                    below.Dispose();
             }
         }
 

@@ -5,6 +5,8 @@
 using System.CommandLine;
 using Hammer2.Cli.Listing;
 using Hammer2.Cli.Output;
+using Hammer2.Engine.Diagnostics;
+using Hammer2.Engine.Format;
 using Hammer2.Engine.Pfs;
 
 namespace Hammer2.Cli.Verbs.Volumes;
@@ -33,6 +35,7 @@ internal static class SnapshotVerb
         verb.Add(List());
         verb.Add(Mount());
         verb.Add(Restore());
+        verb.Add(Diff());
         return verb.Lives().Runs((context, parsed) => Take(context, parsed.GetRequiredValue(image), parsed.GetValue(label)));
     }
 
@@ -40,7 +43,7 @@ internal static class SnapshotVerb
     {
         using OpenedImage image = OpenedImage.OpenVolume(context, imageName, writable: true);
         string label = VolumeChange.LabelOf(context, image, imageName);
-        snapshot ??= PfsLabel.ForSnapshot(label, DateTime.Now);
+        snapshot ??= PfsLabel.ForSnapshot(label, TimeProvider.System.GetLocalNow().DateTime);
         return VerbResult.Of(new TakenSnapshot(VolumeChange.Guard(() => image.Volume.Snapshot(label, snapshot)).Label, label));
     }
 
@@ -82,6 +85,31 @@ internal static class SnapshotVerb
         });
     }
 
+    private static VerbCommand Diff()
+    {
+        Argument<string> image = GlobalOptions.Image(), snapshot = PfsVerbs.Label("SNAPSHOT");
+        var later = new Argument<string?>("LATER") { Description = "Another snapshot; the PFS as it is now when left out.", Arity = ArgumentArity.ZeroOrOne };
+        return new VerbCommand(
+            "diff",
+            "List what changed since a snapshot, at the cost of what changed.",
+            "hammer2 snapshot diff disk.img@DATA before-upgrade")
+        {
+            image, snapshot, later,
+        }.Lives().Runs((context, parsed) =>
+        {
+            string imageName = parsed.GetRequiredValue(image);
+            return VerbResult.Listing("changes", Changes(context, imageName, parsed.GetRequiredValue(snapshot), parsed.GetValue(later)));
+        });
+    }
+
+    private static IEnumerable<ITextShape> Changes(VerbContext context, string imageName, string snapshot, string? later)
+    {
+        using OpenedImage image = OpenedImage.OpenVolume(context, imageName);
+        later ??= VolumeChange.LabelOf(context, image, imageName);
+        foreach (PfsChange change in SnapshotDiff.Compare(image.Volume, snapshot, later, context.Stop))
+            yield return ChangeShape.Of(change);
+    }
+
     private static VerbCommand Restore()
     {
         Argument<string> image = GlobalOptions.Image(), snapshot = PfsVerbs.Label("SNAPSHOT");
@@ -102,6 +130,36 @@ internal static class SnapshotVerb
             return VerbResult.Of(new RestoredSnapshot(label, from, kept));
         });
     }
+}
+
+/// <summary>One difference between two states.</summary>
+internal sealed record ChangeShape(PfsChangeKind Change, string Type, ulong Inum, string? Path, string? PathHex, string? OldPath, string? OldPathHex) : ITextShape
+{
+    private byte[] Bytes { get; init; } = [];
+
+    private byte[]? OldBytes { get; init; }
+
+    public static ChangeShape Of(PfsChange change)
+    {
+        byte[] path = [(byte)'/', .. change.Path];
+        byte[]? old = change.OldPath is null ? null : [(byte)'/', .. change.OldPath];
+        var (text, hex) = MediaText.Split(path);
+        var (oldText, oldHex) = old is null ? (null, null) : MediaText.Split(old);
+        return new ChangeShape(change.Kind, MethodNames.Of(change.Type), change.InodeNumber, text, hex, oldText, oldHex) { Bytes = path, OldBytes = old };
+    }
+
+    // One letter as in version control: a person sees at once what happened.
+    private char Letter => Change switch
+    {
+        PfsChangeKind.Added => 'A',
+        PfsChangeKind.Removed => 'D',
+        PfsChangeKind.Renamed => 'R',
+        PfsChangeKind.ModifiedContent => 'M',
+        _ => 'P',
+    };
+
+    public void WriteText(TextOutput output) =>
+        output.Line($"{Letter} {(OldBytes is null ? "" : MediaText.Show(OldBytes) + " -> ")}{MediaText.Show(Bytes)}");
 }
 
 /// <summary>A snapshot that was taken.</summary>
