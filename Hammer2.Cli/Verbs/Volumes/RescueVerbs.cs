@@ -39,7 +39,7 @@ internal static class RescueVerbs
             throw CliException.Usage("the root directory has no name that could be destroyed");
         int slash = Array.LastIndexOf(path, (byte)'/', end - 1);
         byte[] name = path[(slash + 1)..end];
-        string parent = slash <= 0 ? "/" : MediaText.Show(path[..slash]);
+        string parent = slash <= 0 ? "/" : MediaText.Show(path.AsSpan(0, slash));
         using ResolvedPath directory = new PathResolver(image.Pfs).Resolve(parent, followLast: true);
         return image.Pfs.TryDestroyName(directory.Node, name);
     }
