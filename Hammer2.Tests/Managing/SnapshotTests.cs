@@ -53,7 +53,13 @@ public sealed class SnapshotTests
         {
             Assert.AreEqual(Hammer2Error.None, root.TrySetAttributes(new AttributeChanges
             {
-                Mode = 0x1C9, Uid = 77, Gid = 88, Compression = CompressionMethod.Zlib, CompressionLevel = 9, Check = CheckMethod.Sha192, ModifyTimeUs = 12345,
+                Mode = 0x1C9,
+                Uid = 77,
+                Gid = 88,
+                Compression = CompressionMethod.Zlib,
+                CompressionLevel = 9,
+                Check = CheckMethod.Sha192,
+                ModifyTimeUs = 12345,
             }));
         }
 
