@@ -39,7 +39,7 @@ internal static class CommandTree
         MkdirVerb.Create(), MvVerb.Create(), LnVerb.Create(), TouchVerb.Create(), ChmodVerb.Create(), ChownVerb.Create(),
         TruncateVerb.Create(), WriteVerb.Create(), FindVerb.Create(), DuVerb.Create(), VolumeListVerb.Create(),
         PfsListVerb.Create(), VolumeHeaderVerb.Create(), ShowVerb.Create(), FreemapVerb.Create(), HashVerb.Create(),
-        NameBlockHashVerb.Create(), VerifyVerb.Create(), FsckVerb.Create(), ManifestVerb.Create(), DemoVerb.Create(),
+        NameBlockHashVerb.Create(), .. VerifyVerb.Create(), FsckVerb.Create(), ManifestVerb.Create(), DemoVerb.Create(),
         CompletionVerb.Create(), VersionVerb.Create(), NewfsVerb.Create(), TransactionsVerb.Create(), SnapshotVerb.Create(),
         .. PfsVerbs.Create(), .. SpaceVerbs.Create(), .. MethodVerbs.Create(), .. RescueVerbs.Create(),
         UsageVerb.Create(),

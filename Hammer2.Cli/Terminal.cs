@@ -17,6 +17,9 @@ internal sealed record Terminal(
     bool ErrorIsTerminal = false,
     CancellationToken Stop = default)
 {
+    /// <summary>Long work asks here whether it may go on; returns when it may.</summary>
+    public Action WaitWhilePaused { get; init; } = static () => { };
+
     /// <summary>Raw bytes of standard input; null when there is none.</summary>
     public Stream? Input { get; init; }
 

@@ -24,6 +24,10 @@ public sealed class CommandOutput
     /// <summary>Standard error.</summary>
     public TextWriter Error { get; }
 
+    /// <summary>For long work: returns at once, or when somebody who paused the transaction lets it go on.</summary>
+    /// <exception cref="OperationCanceledException">It was cancelled meanwhile.</exception>
+    public void WaitWhilePaused() => _transaction.WaitWhilePaused();
+
     private void Send(Func<IControlClient, Task> send)
     {
         if (_transaction.Client is not { } client || _transaction.Request.Detached)

@@ -103,6 +103,9 @@ public sealed class ControlClient : IDisposable
     /// <summary>Cancels a transaction; false when it has ended, or never was.</summary>
     public bool Cancel(long number) => Call(() => _server.CancelAsync(number), CancellationToken.None);
 
+    /// <summary>Makes a transaction wait or go on; false when it has ended, or never was.</summary>
+    public bool Pause(long number, bool pause) => Call(() => _server.PauseAsync(number, pause), CancellationToken.None);
+
     /// <inheritdoc/>
     public void Dispose() => _rpc.Dispose();
 

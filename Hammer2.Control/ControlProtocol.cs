@@ -44,6 +44,9 @@ public enum TransactionState
     /// <summary>At work.</summary>
     Running,
 
+    /// <summary>At work, but told to wait.</summary>
+    Paused,
+
     /// <summary>Ended; its exit code tells how.</summary>
     Done,
 
@@ -80,6 +83,10 @@ public partial interface IControlServer
     /// <summary>Cancels a transaction, whoever began it.</summary>
     /// <returns>False when there is none of that number that has not ended.</returns>
     Task<bool> CancelAsync(long number);
+
+    /// <summary>Makes a transaction wait, or go on.</summary>
+    /// <returns>False when there is none of that number that has not ended.</returns>
+    Task<bool> PauseAsync(long number, bool pause);
 }
 
 /// <summary>What a client answers: it takes what a command prints.</summary>

@@ -247,6 +247,12 @@ public sealed class ControlServer : IDisposable
             return Task.FromResult(_server._queue.Cancel(number));
         }
 
+        public Task<bool> PauseAsync(long number, bool pause)
+        {
+            ThrowUnlessGreeted();
+            return Task.FromResult(_server._queue.Pause(number, pause));
+        }
+
         private void ThrowUnlessGreeted()
         {
             if (!_greeted)

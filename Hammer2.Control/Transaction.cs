@@ -13,6 +13,7 @@ internal sealed class Transaction : IDisposable
     private readonly CancellationTokenSource _cancel = new();
     private readonly TaskCompletionSource<int> _completion = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly StringBuilder _message = new();
+    private readonly ManualResetEventSlim _mayGoOn = new(true);
     private TransactionState _state = TransactionState.Waiting;
     private DateTime? _endedUtc;
     private int? _exitCode;
@@ -72,6 +73,19 @@ internal sealed class Transaction : IDisposable
             FinishUnlessStarted();
     }
 
+    /// <summary>Makes it wait where its work asks, or go on.</summary>
+    internal void Pause(bool pause)
+    {
+        if (pause)
+            _mayGoOn.Reset();
+        else
+            _mayGoOn.Set();
+    }
+
+    /// <summary>Returns when it may go on.</summary>
+    /// <exception cref="OperationCanceledException">It was cancelled instead.</exception>
+    internal void WaitWhilePaused() => _mayGoOn.Wait(_cancel.Token);
+
     /// <summary>Notes what it said; the last line is shown in lists.</summary>
     internal void Said(string text)
     {
@@ -88,11 +102,16 @@ internal sealed class Transaction : IDisposable
         lock (_gate)
         {
             string last = _message.ToString().Split('\n', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries).LastOrDefault() ?? "";
-            return new TransactionInfo(Number, string.Join(' ', Request.Arguments), _state, _exitCode, Request.Detached, BegunUtc, _endedUtc, last);
+            TransactionState state = _state == TransactionState.Running && !_mayGoOn.IsSet ? TransactionState.Paused : _state;
+            return new TransactionInfo(Number, string.Join(' ', Request.Arguments), state, _exitCode, Request.Detached, BegunUtc, _endedUtc, last);
         }
     }
 
-    public void Dispose() => _cancel.Dispose();
+    public void Dispose()
+    {
+        _cancel.Dispose();
+        _mayGoOn.Dispose();
+    }
 
     private void FinishUnlessStarted()
     {

@@ -52,14 +52,9 @@ internal sealed class TransactionQueue : IDisposable
             return [.. _known.Select(static transaction => transaction.Describe())];
     }
 
-    internal bool Cancel(long number)
-    {
-        Transaction? found;
-        lock (_gate)
-            found = _known.FirstOrDefault(transaction => transaction.Number == number && !transaction.HasEnded);
-        found?.Cancel();
-        return found is not null;
-    }
+    internal bool Cancel(long number) => Do(number, static transaction => transaction.Cancel());
+
+    internal bool Pause(long number, bool pause) => Do(number, transaction => transaction.Pause(pause));
 
     /// <summary>Accepts nothing more, cancels what there is, and returns when everything has ended.</summary>
     public void Dispose()
@@ -79,6 +74,16 @@ internal sealed class TransactionQueue : IDisposable
             Task.WhenAny(transaction.Completion).Wait();
             transaction.Dispose();
         }
+    }
+
+    private bool Do(long number, Action<Transaction> action)
+    {
+        Transaction? found;
+        lock (_gate)
+            found = _known.FirstOrDefault(transaction => transaction.Number == number && !transaction.HasEnded);
+        if (found is not null)
+            action(found);
+        return found is not null;
     }
 
     private void Run(Transaction transaction)

@@ -22,7 +22,7 @@ internal sealed class LiveRunner(Hammer2Volume volume, string paths, HeldMounts 
     public int Run(RunRequest request, CommandOutput output, CancellationToken cancellationToken)
     {
         string[] arguments = [.. request.Arguments];
-        var terminal = new Terminal(output.Output, output.Error, request.OutputIsTerminal, request.ErrorIsTerminal, cancellationToken);
+        var terminal = new Terminal(output.Output, output.Error, request.OutputIsTerminal, request.ErrorIsTerminal, cancellationToken) { WaitWhilePaused = output.WaitWhilePaused };
         return Program.RunLive(arguments, terminal, host, new LiveVolume(volume, paths, mounts, request.Directory, request.Label));
     }
 }

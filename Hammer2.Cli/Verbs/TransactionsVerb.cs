@@ -16,24 +16,37 @@ internal static class TransactionsVerb
     {
         var volume = new Argument<string>("VOLUME") { Description = "A mounted image, or where it is mounted." };
         var cancel = new Option<long?>("--cancel") { Description = "Stop the transaction of this number.", HelpName = "N" };
+        var pause = new Option<long?>("--pause") { Description = "Make the transaction of this number wait (scrub, verify).", HelpName = "N" };
+        var resume = new Option<long?>("--resume") { Description = "Let it go on.", HelpName = "N" };
         return new VerbCommand(
             "transactions",
             "List what hammer2 commands make a mount do, and stop it.",
             OperatingSystem.IsWindows() ? "hammer2 transactions H:" : "hammer2 transactions /mnt/h2",
             "hammer2 transactions disk.img --cancel 3")
         {
-            volume, cancel,
-        }.Runs((context, parsed) => Run(context, parsed.GetRequiredValue(volume), parsed.GetValue(cancel)));
+            volume, cancel, pause, resume,
+        }.Runs((context, parsed) => Run(
+            context, parsed.GetRequiredValue(volume), [(parsed.GetValue(cancel), Cancel), (parsed.GetValue(pause), Pause), (parsed.GetValue(resume), Resume)]));
     }
 
-    private static VerbResult Run(VerbContext context, string volume, long? cancel)
+    private static bool Cancel(ControlClient client, long number) => client.Cancel(number);
+
+    private static bool Pause(ControlClient client, long number) => client.Pause(number, true);
+
+    private static bool Resume(ControlClient client, long number) => client.Pause(number, false);
+
+    private static VerbResult Run(VerbContext context, string volume, (long? Number, Func<ControlClient, long, bool> Action)[] wishes)
     {
         using ControlClient client = LiveClient.Find(context, volume, out _)
             ?? throw new CliException(ExitCode.CannotOpen, $"{volume} is not mounted, or its mount answers no commands");
         try
         {
-            if (cancel is { } number && !client.Cancel(number))
-                throw new CliException(ExitCode.Partial, $"there is no transaction {number} under way; 'hammer2 transactions {volume}' lists them");
+            foreach (var (wanted, action) in wishes)
+            {
+                if (wanted is { } number && !action(client, number))
+                    throw new CliException(ExitCode.Partial, $"there is no transaction {number} under way; 'hammer2 transactions {volume}' lists them");
+            }
+
             return VerbResult.Of(new TransactionTable([.. client.List().Select(TransactionShape.Of)]));
         }
         catch (ControlException failure)

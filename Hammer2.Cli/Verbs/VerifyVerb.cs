@@ -13,27 +13,41 @@ namespace Hammer2.Cli.Verbs;
 /// <summary>Verifies volumes.</summary>
 internal static class VerifyVerb
 {
-    public static VerbCommand Create()
+    public static IEnumerable<VerbCommand> Create() =>
+    [
+        Create("verify", "Read every block of a volume, all PFSs and snapshots, and compare its check code.", "hammer2 verify --json vol0.img:vol1.img"),
+        Create("scrub", "verify for a volume in use: in the mount, as slow as wanted.", $"hammer2 scrub --rate 50M --detach {MountVerb.ExampleTarget}"),
+    ];
+
+    private static VerbCommand Create(string name, string description, string example)
     {
         Argument<string> image = GlobalOptions.Volume();
-        return new VerbCommand(
-            "verify",
-            "Read every block of a volume, all PFSs and snapshots, and compare its check code.",
-            "hammer2 verify disk.img",
-            "hammer2 verify --json vol0.img:vol1.img")
+        var rate = new Option<long?>("--rate")
         {
-            image,
-        }.Lives(LiveUse.Long).Runs((context, parsed) => Verify(context, parsed.GetRequiredValue(image)));
+            Description = "Read no more than this in a second, such as 50M; as fast as possible when left out.",
+            HelpName = "SIZE",
+            CustomParser = result =>
+            {
+                if (ByteSize.TryParse(result.Tokens[0].Value, out long bytes) && bytes >= 1 << 16)
+                    return bytes;
+                result.AddError($"--rate wants a size of at least 64K, such as 50M, not '{result.Tokens[0].Value}'");
+                return null;
+            },
+        };
+        return new VerbCommand(name, description, $"hammer2 {name} disk.img", example)
+        {
+            image, rate,
+        }.Lives(LiveUse.Long).Runs((context, parsed) => Verify(context, parsed.GetRequiredValue(image), parsed.GetValue(rate)));
     }
 
-    private static VerbResult Verify(VerbContext context, string imageName)
+    private static VerbResult Verify(VerbContext context, string imageName, long? rate)
     {
         using OpenedImage image = OpenedImage.OpenVolume(context, imageName);
         VerifyReport report = ProgressDisplay.Run(
             context.Terminal,
             "verifying",
             () => image.Volume.TotalBytes - image.Volume.FreeBytes,
-            advance => new VolumeVerifier(image.Volume).Run(0, new Difference(advance), context.Stop));
+            advance => new VolumeVerifier(image.Volume).Run(0, new Pace(advance, rate, context), context.Stop));
         return new VerbResult(VerifyShape.Of(report))
         {
             ItemsName = "findings",
@@ -43,20 +57,29 @@ internal static class VerifyVerb
         };
     }
 
-    /// <summary>Turns running totals into steps.</summary>
-    private sealed class Difference(Action<long> advance) : IProgress<VerifyProgress>
+    /// <summary>Turns running totals into steps, and holds the readers up while they are too fast or told to wait.</summary>
+    private sealed class Pace(Action<long> advance, long? rate, VerbContext context) : IProgress<VerifyProgress>
     {
         private readonly Lock _gate = new();
+        private readonly System.Diagnostics.Stopwatch _running = System.Diagnostics.Stopwatch.StartNew();
         private long _seen;
 
         public void Report(VerifyProgress value)
         {
             lock (_gate)
             {
-                if (value.Bytes <= _seen)
-                    return;
-                advance(value.Bytes - _seen);
-                _seen = value.Bytes;
+                if (value.Bytes > _seen)
+                {
+                    advance(value.Bytes - _seen);
+                    _seen = value.Bytes;
+                }
+
+                // Who waits here holds the other readers up as well.
+                _running.Stop();
+                context.Terminal.WaitWhilePaused();
+                _running.Start();
+                if (rate is { } perSecond && (double)_seen / perSecond - _running.Elapsed.TotalSeconds is > 0 and var ahead)
+                    context.Stop.WaitHandle.WaitOne(TimeSpan.FromSeconds(Math.Min(ahead, 3600)));
             }
         }
     }

@@ -26,6 +26,7 @@ public sealed class VolumeVerifier
     private const int FreemapNesting = -1;
 
     private const int VisitedMax = 1 << 20;
+    private const int FreemapAttempts = 10;
 
     // Header, super-root, PFS root: what lies in a PFS root has two inodes above it. Volumes of very old versions nest
     // objects as deep as their directories.
@@ -50,8 +51,64 @@ public sealed class VolumeVerifier
     /// <param name="cancel">Stops early with <see cref="OperationCanceledException"/>.</param>
     public VerifyReport Run(int workers = 0, IProgress<VerifyProgress>? progress = null, CancellationToken cancel = default)
     {
-        PushRoot(_volume.Header.SuperRoot, default, "Super-root blockset");
-        PushRoot(_volume.Header.Freemap, new Owner(null, 0, 0, FreemapNesting), "Freemap blockset");
+        if (_volume.Writer is { Committer.Failure: null } writer)
+            return RunLive(writer, workers, progress, cancel);
+        PushSuperRoot(_volume.Header.SuperRoot);
+        PushFreemap();
+        Walk(workers, progress, cancel);
+        return Report();
+    }
+
+    // On a volume that is being written, what one commit refers to is held so that bulkfree leaves it alone. The freemap has
+    // eight copies of each block that later commits write in turn: where one was read too late, it is read again.
+    private VerifyReport RunLive(VolumeWriter writer, int workers, IProgress<VerifyProgress>? progress, CancellationToken cancel)
+    {
+        BlockRef[] held = [];
+        writer.Committer.RunExclusive(frozen =>
+        {
+            held = frozen.SuperRoot.ToArray();
+            writer.Hold(held);
+        });
+        try
+        {
+            // Now what was held is on the medium, too.
+            writer.Committer.Commit();
+            PushSuperRoot(held);
+            Walk(workers, progress, cancel);
+        }
+        finally
+        {
+            writer.LetGo(held);
+        }
+
+        return VerifyFreemap(workers, cancel);
+    }
+
+    private VerifyReport VerifyFreemap(int workers, CancellationToken cancel)
+    {
+        for (int attempt = 0; attempt < FreemapAttempts; attempt++)
+        {
+            VolumeHeader header = _volume.Header;
+            var freemap = new VolumeVerifier(_volume);
+            freemap.PushFreemap();
+            freemap.Walk(workers, null, cancel);
+            if (freemap._total.Findings > 0 && _volume.Header.FreemapTid != header.FreemapTid)
+                continue;
+            _total.Add(freemap._total);
+            _findings.AddRange(freemap._findings);
+            return Report();
+        }
+
+        VerifyReport report = Report();
+        return report with { Warnings = [.. report.Warnings, "The freemap changed faster than it could be read: it was not verified; do it when the volume is less busy."] };
+    }
+
+    private void PushSuperRoot(ReadOnlySpan<BlockRef> blockset) => PushRoot(blockset, default, "Super-root blockset");
+
+    private void PushFreemap() => PushRoot(_volume.Header.Freemap, new Owner(null, 0, 0, FreemapNesting), "Freemap blockset");
+
+    private void Walk(int workers, IProgress<VerifyProgress>? progress, CancellationToken cancel)
+    {
         int count = workers > 0 ? workers : Environment.ProcessorCount;
         Exception? failure = null;
         var threads = new Thread[count];
@@ -79,7 +136,6 @@ public sealed class VolumeVerifier
         cancel.ThrowIfCancellationRequested();
         if (failure is not null)
             throw new Hammer2Exception(Hammer2Error.Io, $"Verification stopped: {failure.Message}", failure);
-        return Report();
     }
 
     private VerifyReport Report() => new(

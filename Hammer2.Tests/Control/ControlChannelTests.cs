@@ -125,6 +125,39 @@ public sealed class ControlChannelTests
     }
 
     [TestMethod]
+    public void APausedCommandWaitsUntilItIsLetGoOnOrCancelled()
+    {
+        int steps = 0;
+        using var rig = new Rig((_, output, stop) =>
+        {
+            while (!stop.IsCancellationRequested)
+            {
+                output.WaitWhilePaused();
+                Interlocked.Increment(ref steps);
+            }
+
+            return 130;
+        });
+        using ControlClient client = rig.Connect(), other = rig.Connect();
+        Task<int> running = Begin(client, "long");
+        Until(() => Volatile.Read(ref steps) > 0);
+        Assert.IsTrue(other.Pause(1, true));
+        Until(() => rig.States() is [TransactionState.Paused]);
+        Until(() =>
+        {
+            int before = Volatile.Read(ref steps);
+            return !SpinWait.SpinUntil(() => Volatile.Read(ref steps) != before, 50);
+        });
+        int stands = Volatile.Read(ref steps);
+        Assert.IsTrue(other.Pause(1, false));
+        Until(() => Volatile.Read(ref steps) > stands);
+        Assert.IsTrue(other.Pause(1, true));
+        Assert.IsTrue(other.Cancel(1));
+        Assert.IsTrue(Task.WhenAny(running).Wait(s_deadline));
+        Assert.IsFalse(other.Pause(1, true));
+    }
+
+    [TestMethod]
     public void TheEndOfTheMountEndsEveryCallOnceAndAcceptsNoMore()
     {
         var rig = new Rig(Wait);

@@ -235,6 +235,39 @@ public sealed class VolumeVerbTests
     }
 
     [TestMethod]
+    public void AVolumeInUseIsVerifiedWhileItChanges()
+    {
+        using var folder = new TemporaryFolder();
+        string image = GoldenImages.Get("small-mixed").UnpackTo(folder.Path).Single();
+        using (var mount = new LiveMount(image))
+        {
+            using var stop = new CancellationTokenSource();
+            Task changing = Task.Run(() =>
+            {
+                for (int i = 0; !stop.IsCancellationRequested; i++)
+                {
+                    CliRun.On(mount.Host, ["snapshot", image + "@DATA", $"s{i}"]).Expect(0);
+                    CliRun.On(mount.Host, ["setcomp", image + "@DATA", i % 2 == 0 ? "zlib" : "lz4", "/many", "-r"]).Expect(0);
+                    CliRun.On(mount.Host, ["pfs-delete", image, $"s{i}"]).Expect(0);
+                    CliRun.On(mount.Host, ["bulkfree", image]).Expect(0);
+                }
+            });
+            for (int i = 0; i < 10; i++)
+            {
+                CliRun run = CliRun.On(mount.Host, ["scrub", image, "--json"]).Expect(0);
+                Assert.IsTrue(run.Json.GetProperty("clean").GetBoolean());
+                Assert.IsGreaterThan(0, run.Json.GetProperty("freemap_blocks").GetInt64() + run.Json.GetProperty("warnings").GetArrayLength());
+            }
+
+            stop.Cancel();
+            changing.Wait();
+        }
+
+        CliRun.Of("fsck", image).Expect(0);
+        CliRun.Of("scrub", "--rate", "1", image).Expect(2).ExpectOneLine("--rate");
+    }
+
+    [TestMethod]
     public void AReadOnlyMountChangesNothing()
     {
         using var folder = new TemporaryFolder();
