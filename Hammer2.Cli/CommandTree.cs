@@ -41,7 +41,7 @@ internal static class CommandTree
         PfsListVerb.Create(), VolumeHeaderVerb.Create(), ShowVerb.Create(), FreemapVerb.Create(), HashVerb.Create(),
         NameBlockHashVerb.Create(), .. VerifyVerb.Create(), FsckVerb.Create(), ManifestVerb.Create(), DemoVerb.Create(),
         CompletionVerb.Create(), VersionVerb.Create(), NewfsVerb.Create(), TransactionsVerb.Create(), SnapshotVerb.Create(),
-        .. PfsVerbs.Create(), .. SpaceVerbs.Create(), .. MethodVerbs.Create(), .. RescueVerbs.Create(),
+        .. PfsVerbs.Create(), .. SpaceVerbs.Create(), .. MethodVerbs.Create(), .. RescueVerbs.Create(), .. InodeVerbs.Create(),
         UsageVerb.Create(),
     ];
 

@@ -232,7 +232,7 @@ public sealed class VolumeVerifier
 
     private sealed class Worker(VolumeVerifier verifier, IProgress<VerifyProgress>? progress) : IDisposable
     {
-        private const long ReportBytes = 16 << 20;
+        private const long ReportBytes = 1 << 20;
         private readonly RegionReader _region = new(verifier._volume.VolumeSet);
         private readonly NativeBlock _decoded = new(FormatLimits.LogicalBlockBytes);
 

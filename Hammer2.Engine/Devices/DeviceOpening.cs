@@ -54,7 +54,7 @@ internal static class DeviceOpening
         {
             if (error != 0)
                 throw OpenFailed(path, writable, error);
-            if (claim && !Lock(handle, writable, isDevice))
+            if (claim && !Lock(handle, writable))
                 throw InUse(path, $"{DeviceUsers.DescribeHolder(file)} has it open{(writable ? "" : " for writing")}");
             return new DeviceHandle(handle, LinuxFile.Length(handle), sectorSize);
         }
@@ -65,11 +65,12 @@ internal static class DeviceOpening
         }
     }
 
-    // Device daemons lock a block device for a moment to look at it, typically just after somebody wrote to it.
+    // Some hold a lock for a moment only: device daemons, who look at a block device just after somebody wrote to it, and a
+    // process that was just started by a program that had the volume open, until it is a program of its own.
     [SupportedOSPlatform("linux")]
-    private static bool Lock(SafeFileHandle handle, bool exclusive, bool isDevice)
+    private static bool Lock(SafeFileHandle handle, bool exclusive)
     {
-        long end = Environment.TickCount64 + (isDevice ? (long)s_probeTime.TotalMilliseconds : 0);
+        long end = Environment.TickCount64 + (long)s_probeTime.TotalMilliseconds;
         using var pause = new ManualResetEventSlim();
         while (!LinuxFile.TryLock(handle, exclusive))
         {

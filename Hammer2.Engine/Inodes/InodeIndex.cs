@@ -206,6 +206,25 @@ internal sealed partial class InodeIndex
         }
     }
 
+    /// <summary>Calls for every inode in memory, one after the other, under its shared lock.</summary>
+    internal void VisitMemory(Action<InodeSlot> visit)
+    {
+        foreach (InodeSlot slot in _table.Select(static pair => pair.Value).OrderBy(static slot => slot.InodeNumber))
+        {
+            if (!slot.TryPin())
+                continue;
+            try
+            {
+                using InodeLock held = InodeLock.Shared(slot);
+                visit(slot);
+            }
+            finally
+            {
+                Unpin(slot);
+            }
+        }
+    }
+
     /// <summary>Another view of an inode that lost its last name, as long as somebody still has one.</summary>
     internal bool TryOpenRemoved(ulong inodeNumber, out Inode? inode)
     {

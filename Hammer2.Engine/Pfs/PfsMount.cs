@@ -146,6 +146,17 @@ public sealed partial class PfsMount : IDisposable
         return error;
     }
 
+    /// <summary>The inodes that are in memory now: open, or changed since the last commit. Each counts the look itself as a view.</summary>
+    public IReadOnlyList<InodeInMemory> ListMemory()
+    {
+        Volume.ThrowIfClosed();
+        var list = new List<InodeInMemory>();
+        Index.VisitMemory(slot => list.Add(new InodeInMemory(
+            slot.InodeNumber, slot.Type, slot.Views, slot.IsDirty, slot.IsRemoved, slot.InIndex, slot.Generation, slot.Current.Ref,
+            slot.Current.Content.Tree.IsDirty, slot.Dirty?.Count ?? 0)));
+        return list;
+    }
+
     /// <summary>Opens a path of '/'-separated components from the root; symlinks are not followed.</summary>
     public Hammer2Error TryResolve(ReadOnlySpan<byte> path, out Vnode? vnode)
     {

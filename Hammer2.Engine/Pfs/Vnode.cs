@@ -31,6 +31,14 @@ public sealed partial class Vnode : IDisposable
     /// <summary>Inode number.</summary>
     public ulong InodeNumber => _inode.Slot.InodeNumber;
 
+    /// <summary>The fixed part of the inode as memory has it, and the reference to its block on the medium.</summary>
+    public InodeData GetInodeData(out BlockRef bref)
+    {
+        using InodeLock held = InodeLock.Shared(_inode);
+        bref = held.Chain.Ref;
+        return held.Chain.Content.Data;
+    }
+
     /// <summary>Kind of object; never changes.</summary>
     public ObjectType Type => _inode.Slot.Type;
 

@@ -235,6 +235,24 @@ public sealed class VolumeVerbTests
     }
 
     [TestMethod]
+    [DataRow(false)]
+    [DataRow(true)]
+    public void InodesAreShownAsTheyAre(bool mounted)
+    {
+        using var volume = new Volume(mounted);
+        string image = volume.Image + "@DATA";
+        JsonElement stat = volume.Run("stat", image, "/sizes/text-64", "--json").Expect(0).Json.GetProperty("entries")[0];
+        JsonElement inode = volume.Run("printinode", image, "/sizes/text-64", "/none", "--json").Expect(1).Json.GetProperty("inodes")[0];
+        StringAssert.StartsWith(inode.GetProperty("fields").GetProperty("inode_number").GetString(), $"{stat.GetProperty("inum").GetUInt64()} ");
+        StringAssert.StartsWith(inode.GetProperty("fields").GetProperty("size").GetString(), "64 ");
+        StringAssert.Contains(volume.Run("printinode", image, "/").Expect(0).Output, "pfs_next_inode");
+        JsonElement root = volume.Run("dumpchain", image, "--json").Expect(0).Json.GetProperty("inodes")[0];
+        Assert.AreEqual(1, root.GetProperty("inum").GetInt32());
+        Assert.IsFalse(root.GetProperty("dirty").GetBoolean());
+        StringAssert.Contains(volume.Run("dumpchain", image).Expect(0).Output, "clean");
+    }
+
+    [TestMethod]
     public void AVolumeInUseIsVerifiedWhileItChanges()
     {
         using var folder = new TemporaryFolder();

@@ -332,4 +332,21 @@ public sealed class FileBlockDeviceTests : IDisposable
             return false;
         }
     }
+
+    [TestMethod]
+    public void WhoHoldsAFileForAMomentOnlyIsWaitedFor()
+    {
+        string path = Path.GetTempFileName();
+        try
+        {
+            var first = FileBlockDevice.Open(path, writable: true);
+            Task leaving = Task.Delay(100).ContinueWith(_ => first.Dispose(), TaskScheduler.Default);
+            using (FileBlockDevice.Open(path, writable: true))
+                Assert.IsTrue(leaving.IsCompleted || leaving.Wait(1000));
+        }
+        finally
+        {
+            File.Delete(path);
+        }
+    }
 }

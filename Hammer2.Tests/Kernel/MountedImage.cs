@@ -153,7 +153,8 @@ internal sealed class MountedImage : IDisposable
         }
     }
 
-    private static Process Start(string[] arguments)
+    /// <summary>The command as a process of its own.</summary>
+    internal static Process Start(string[] arguments)
     {
         var dotnet = Environment.GetEnvironmentVariable("DOTNET_HOST_PATH") ?? "dotnet";
         var start = new ProcessStartInfo(dotnet, [Path.Combine(AppContext.BaseDirectory, "hammer2.dll"), .. arguments])

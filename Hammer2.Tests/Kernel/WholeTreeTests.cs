@@ -48,9 +48,26 @@ public sealed class WholeTreeTests : ProgramTestBase
     }
 
     [TestMethod]
+    public void A_second_mount_comes_from_the_process_that_has_the_volume()
+    {
+        MountFor("64M");
+        using var other = new TemporaryFolder();
+        File.WriteAllText(Path.Combine(Target, "file"), "in both");
+        var (code, text) = MountedImage.Command("mount", Image.ImagePath, other.Path);
+        Assert.AreEqual(0, code, text);
+        Assert.AreEqual("in both", File.ReadAllText(Path.Combine(other.Path, "file")));
+        (code, text) = MountedImage.Command("umount", other.Path);
+        Assert.AreEqual(0, code, text);
+        Assert.AreEqual("in both", File.ReadAllText(Path.Combine(Target, "file")));
+        Image.Unmount();
+    }
+
+    [TestMethod]
     public void A_second_mount_is_refused_and_says_by_whom()
     {
         MountFor("64M");
+        Image.Unmount();
+        Image.Mount("--no-control");
         using var other = new TemporaryFolder();
         foreach (var options in (string[][])[[], ["--read-only"]])
         {
