@@ -67,13 +67,29 @@ internal static class GlobalOptions
         },
     };
 
+    /// <summary>For programs that show a bar of their own; passed on to a mount like any argument.</summary>
+    public static readonly Option<bool> ProgressJson = new("--progress-json")
+    {
+        Description = "Write progress to stderr as lines of JSON.",
+        Recursive = true,
+        Hidden = true,
+    };
+
+    /// <summary>For programs that start this one and cannot send it a signal; looked for before the arguments are parsed.</summary>
+    public static readonly Option<bool> StopWithInput = new("--stop-with-input")
+    {
+        Description = "The end of standard input stops the verb as Ctrl+C does.",
+        Recursive = true,
+        Hidden = true,
+    };
+
     /// <summary>Of the verbs that take long on a mounted volume.</summary>
     public static readonly Option<bool> Detach = new("--detach")
     {
         Description = "On a mounted volume: leave it to the mount and return at once; 'hammer2 transactions' shows how far it is.",
     };
 
-    public static IEnumerable<Option> All => [Json, Verbose, Cache, ReadAhead, Partition];
+    public static IEnumerable<Option> All => [Json, Verbose, Cache, ReadAhead, Partition, ProgressJson, StopWithInput];
 
     /// <summary>IMAGE[@LABEL].</summary>
     public static Argument<string> Image() => new("IMAGE[@LABEL]")

@@ -35,7 +35,15 @@ internal static class Program
         using var interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, Ask);
         using var terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, Ask);
         using var hangUp = PosixSignalRegistration.Create(PosixSignal.SIGHUP, Ask);
-        return Run(args, Terminal.ForProcess(stop.Token));
+        Terminal terminal = Terminal.ForProcess(stop.Token);
+        if (args.TakeWhile(static argument => argument != "--").Contains(GlobalOptions.StopWithInput.Name) && terminal.Input is { } input)
+        {
+            // What is read has no meaning; a verb that wants input of its own gets none.
+            terminal = terminal with { Input = null };
+            StopAtEnd(input, stop);
+        }
+
+        return Run(args, terminal);
     }
 
     /// <summary>Runs the command and returns its exit code; never throws.</summary>
@@ -64,7 +72,28 @@ internal static class Program
             all.Add("--verbose");
         if (context.Partition is { } partition)
             all.Add($"--partition={partition}");
+        if (context.Terminal.ProgressAsJson)
+            all.Add(GlobalOptions.ProgressJson.Name);
         return Run([.. all], context.Terminal, context.MountHost);
+    }
+
+    // The thread may wait for ever: it ends with the process, and must not reach what is disposed with it.
+    private static void StopAtEnd(Stream input, CancellationTokenSource stop)
+    {
+        void Wait()
+        {
+            try
+            {
+                input.CopyTo(Stream.Null);
+                stop.Cancel();
+            }
+            catch (Exception late) when (late is IOException or ObjectDisposedException)
+            {
+                // Nothing can be read any more: the verb is at its end, or the system has no input for it.
+            }
+        }
+
+        new Thread(Wait) { IsBackground = true, Name = "end of input" }.Start();
     }
 
     private static int Guard(Terminal terminal, bool verbose, Func<int> run)
@@ -111,7 +140,7 @@ internal static class Program
         bool json = parsed.GetValue(GlobalOptions.Json);
         return new VerbContext
         {
-            Terminal = terminal,
+            Terminal = terminal with { ProgressAsJson = parsed.GetValue(GlobalOptions.ProgressJson) },
             Json = json,
             Verbose = parsed.GetValue(GlobalOptions.Verbose),
             CacheBytes = parsed.GetValue(GlobalOptions.Cache),

@@ -23,6 +23,9 @@ internal sealed record Terminal(
     /// <summary>Raw bytes of standard input; null when there is none.</summary>
     public Stream? Input { get; init; }
 
+    /// <summary>Progress goes to <see cref="Error"/> as lines of JSON, for a program that draws its own bar.</summary>
+    public bool ProgressAsJson { get; init; }
+
     /// <summary>The process's own console.</summary>
     public static Terminal ForProcess(CancellationToken stop)
     {
