@@ -90,6 +90,13 @@ public abstract class Hammer2Cmdlet : PSCmdlet
         return at > 0 && Existing(image.Substring(0, at)) is { } before ? before + image.Substring(at) : image;
     }
 
+    /// <summary>The volume alone, for objects that carry the label beside it; what stands behind a slash is part of a file's name.</summary>
+    private protected static string WithoutLabel(string image)
+    {
+        int at = image.LastIndexOf('@');
+        return at > 0 && image.IndexOf('/', at) < 0 && image.IndexOf('\\', at) < 0 && !File.Exists(image) ? image.Substring(0, at) : image;
+    }
+
     /// <summary>IMAGE@LABEL.</summary>
     private protected static string Spec(string image, string? label) => string.IsNullOrEmpty(label) ? image : image + "@" + label;
 
@@ -222,7 +229,7 @@ public abstract class Hammer2VolumeCmdlet : Hammer2Cmdlet
         string image = FullImage;
         if (Run(line.Names(image), image) is not { } answer)
             return;
-        Hammer2Pfs[] all = [.. answer.Objects("pfs").Select(pfs => new Hammer2Pfs(image, pfs))];
+        Hammer2Pfs[] all = [.. answer.Objects("pfs").Select(pfs => new Hammer2Pfs(WithoutLabel(image), pfs))];
         foreach (string label in labels ?? ["*"])
         {
             var pattern = new WildcardPattern(label, WildcardOptions.None);

@@ -132,7 +132,7 @@ public sealed class NewHammer2SnapshotCommand : Hammer2VolumeCmdlet
         string image = FullImage;
         string pfs = Spec(image, Label);
         if (ShouldProcess(pfs, "take a snapshot") && Run(Verb("snapshot").Names(pfs, Name), pfs) is { } answer)
-            WriteObject(new Hammer2Snapshot(image, answer));
+            WriteObject(new Hammer2Snapshot(WithoutLabel(image), answer));
     }
 }
 
@@ -164,7 +164,7 @@ public sealed class RestoreHammer2SnapshotCommand : Hammer2VolumeCmdlet
         string pfs = Spec(image, Label);
         VerbLine line = Verb("snapshot", "restore").Flag("--drop-previous", DropPrevious).Names(pfs, Snapshot);
         if (ShouldProcess(pfs, $"restore from {Snapshot}") && Run(line, pfs) is { } answer)
-            WriteObject(new Hammer2RestoreResult(image, answer));
+            WriteObject(new Hammer2RestoreResult(WithoutLabel(image), answer));
     }
 }
 

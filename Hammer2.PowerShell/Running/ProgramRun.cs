@@ -59,9 +59,9 @@ internal sealed class ProgramRun : IDisposable
             WorkingDirectory = directory,
         };
         var run = new ProgramRun(Process.Start(start) ?? throw new Win32Exception("the program did not start"));
-        Thread output = run.Begin("output", () => run.ReadOutput(items));
-        Thread error = run.Begin("errors", run.ReadErrors);
-        run.Begin("end", () => run.WaitForEnd(output, error, line.LeavesProcess));
+        Thread output = Begin("output", () => run.ReadOutput(items));
+        Thread error = Begin("errors", run.ReadErrors);
+        Begin("end", () => run.WaitForEnd(output, error, line.LeavesProcess));
         return run;
     }
 
@@ -98,7 +98,7 @@ internal sealed class ProgramRun : IDisposable
         _unheard.Cancel();
     }
 
-    private Thread Begin(string name, Action action)
+    private static Thread Begin(string name, Action action)
     {
         var thread = new Thread(() => action()) { IsBackground = true, Name = "hammer2 " + name };
         thread.Start();

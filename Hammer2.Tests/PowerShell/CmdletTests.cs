@@ -87,6 +87,7 @@ public sealed class CmdletTests
         ScriptRun restored = _session.Run("Restore-Hammer2Snapshot multi-pfs.img@HOUSE 'empty house'").Clean();
         Assert.IsEmpty(_session.Run("Get-Hammer2ChildItem multi-pfs.img@HOUSE").Clean().Objects);
         Assert.AreEqual("/file.txt", _session.Run($"Get-Hammer2ChildItem multi-pfs.img -Label '{restored["Previous"]}'").Clean()["Path"]);
+        Assert.IsEmpty(_session.Run("New-Hammer2Snapshot multi-pfs.img@HOUSE second | Get-Hammer2ChildItem").Clean().Objects, "the object names volume and label");
         _session.Run("Remove-Hammer2Snapshot multi-pfs.img MAIN").Error("Hammer2SnapshotNotFound");
         _session.Run("Get-Hammer2Snapshot multi-pfs.img | Remove-Hammer2Snapshot").Clean();
         Assert.AreEqual("EXTRA EXTRA-empty HOUSE LOCAL MAIN", _session.Run("Get-Hammer2Pfs multi-pfs.img").Clean().All("Label"));
@@ -102,6 +103,9 @@ public sealed class CmdletTests
         Assert.AreEqual(_session["new disk.img"], made["Image"]);
         Assert.AreEqual(96L << 20, made["TotalSize"]);
         CollectionAssert.IsSubsetOf(new[] { "A", "B" }, ((IEnumerable<string>)made["Labels"]!).ToArray());
+        Assert.AreEqual(1, _session.Run("New-Hammer2Volume old.img 64M -Version 1 -Label none -BootSize 8M -AuxSize 8M").Clean()["Version"]);
+        Assert.AreEqual(_session["v0.img"] + ":" + _session["v1.img"], _session.Run("New-Hammer2Volume v0.img, v1.img 1G").Clean()["Image"]);
+        Assert.AreEqual(2, _session.Run("(Get-Hammer2Volume v0.img:v1.img).Members.Count").Clean().Single.BaseObject);
         _session.Run("New-Hammer2Volume 'new disk.img' -Size 96MB").Error("Hammer2VolumeExists");
         _session.Run("Format-Hammer2Volume none.img -Confirm:$false").Error("Hammer2VolumeNotFound");
         Assert.AreEqual(ErrorCategory.InvalidArgument, _session.Run("Format-Hammer2Volume 'new disk.img' -Confirm:$false").Error("Hammer2Arguments").CategoryInfo.Category);
@@ -199,7 +203,7 @@ public sealed class CmdletTests
         string volumes = _session.Show("Get-Hammer2Volume small-mixed.img");
         StringAssert.Matches(volumes, new System.Text.RegularExpressions.Regex(@"Image\s+Size\s+Free\s+Version\s+PFS\s+Warnings"));
         StringAssert.Contains(volumes, "DATA, LOCAL");
-        StringAssert.Matches(_session.Show("Get-Hammer2Pfs small-mixed.img"), new System.Text.RegularExpressions.Regex(@"DATA\s+master\s+False\s+363\s+2\.1M\s+2024-01-01 00:00:00"));
+        StringAssert.Matches(_session.Show("Get-Hammer2Pfs small-mixed.img"), new System.Text.RegularExpressions.Regex(@"DATA\s+master\s+363\s+2\.1M\s+2024-01-01 00:00:00"));
         string items = _session.Show("Get-Hammer2ChildItem small-mixed.img");
         StringAssert.Matches(items, new System.Text.RegularExpressions.Regex(@"dir\s+0755\s+0\s+0\s+2017-07-14 02:40:00\s+/deep"));
         StringAssert.Contains(_session.Show("Test-Hammer2Volume small-mixed.img -Mode Blocks"), "Clean");

@@ -24,6 +24,15 @@ public sealed class ModuleTests
     }
 
     [TestMethod]
+    public void ManifestHasTheVersionOfTheProgram()
+    {
+        using var session = new ModuleSession();
+        var module = (PSModuleInfo)session.Run("Get-Module Hammer2").Clean().Single.BaseObject;
+        Assert.AreEqual(typeof(Hammer2.Cli.ExitCode).Assembly.GetName().Version!.ToString(3), module.Version.ToString());
+        Assert.AreEqual(new Version(5, 1), module.PowerShellVersion);
+    }
+
+    [TestMethod]
     public void VerbsAreApproved()
     {
         // What Get-Verb lists: the constants of these classes.
