@@ -1,4 +1,4 @@
-// Files of a volume without mounting it: listing, copying, reading, measuring. Invariants: objects come while the program lists; a path is spelled as the objects
+// Files of a volume without mounting it: listing, copying, reading. Invariants: objects come while the program lists; a path is spelled as the objects
 // have it, so that listings can be piped on. Calls Running and Completion.
 
 using System.Management.Automation;
@@ -190,37 +190,5 @@ public sealed class GetHammer2ContentCommand : Hammer2PathCmdlet
         string[] lines = text.Split(s_lineEnds, StringSplitOptions.None);
         bool ended = lines[lines.Length - 1].Length == 0;
         WriteObject(lines.Take(ended ? lines.Length - 1 : lines.Length), enumerateCollection: true);
-    }
-}
-
-/// <summary>Measures what files and directories take on the medium.</summary>
-/// <example><code>Measure-Hammer2Usage disk.img /home</code><para>The sum of a directory.</para></example>
-/// <example><code>Measure-Hammer2Usage disk.img /home -Recurse | Sort-Object Allocated -Descending | Select-Object -First 10</code><para>The ten largest directories.</para></example>
-[Cmdlet(VerbsDiagnostic.Measure, "Hammer2Usage")]
-[OutputType(typeof(Hammer2Usage))]
-public sealed class MeasureHammer2UsageCommand : Hammer2PathCmdlet
-{
-    /// <summary>Directories or files; the root when left out.</summary>
-    [Parameter(Position = 1, ValueFromPipelineByPropertyName = true)]
-    [ArgumentCompleter(typeof(PathCompleter))]
-    public string[] Path { get; set; } = ["/"];
-
-    /// <summary>One object for each directory below too.</summary>
-    [Parameter]
-    public SwitchParameter Recurse { get; set; }
-
-    /// <summary>One object for each file too.</summary>
-    [Parameter]
-    public SwitchParameter File { get; set; }
-
-    /// <inheritdoc/>
-    protected override void ProcessRecord()
-    {
-        string image = FullImage;
-        foreach (string path in Path)
-        {
-            VerbLine line = Verb("du").Flag("--summarize", !Recurse && !File).Flag("--all", File).Names(Pfs, path);
-            Run(line, path, items: "entries", item: entry => WriteObject(new Hammer2Usage(image, Label, entry)));
-        }
     }
 }

@@ -140,31 +140,3 @@ public sealed class Hammer2CopyResult
     /// <summary>Damaged files of which a part was kept.</summary>
     public long Partial { get; }
 }
-
-/// <summary>What a file or directory takes.</summary>
-public sealed class Hammer2Usage
-{
-    internal Hammer2Usage(string image, string? label, JsonObject json)
-    {
-        Image = image;
-        Label = label;
-        Path = json.MediaText("path") ?? "";
-        Allocated = json.Number("allocated");
-        Apparent = json.Number("apparent");
-    }
-
-    /// <summary>The volume, as it was named.</summary>
-    public string Image { get; }
-
-    /// <summary>The PFS, when it was named.</summary>
-    public string? Label { get; }
-
-    /// <summary>Where it is in the PFS.</summary>
-    public string Path { get; }
-
-    /// <summary>Bytes on the medium, compressed as stored.</summary>
-    public long Allocated { get; }
-
-    /// <summary>Bytes that programs see.</summary>
-    public long Apparent { get; }
-}

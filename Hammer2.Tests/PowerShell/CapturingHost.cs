@@ -71,7 +71,7 @@ internal sealed partial class CapturingHost : PSHost
             }
         }
 
-        public IReadOnlyList<string> TakeQuestions()
+        public string[] TakeQuestions()
         {
             lock (_gate)
             {

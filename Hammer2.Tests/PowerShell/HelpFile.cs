@@ -74,11 +74,11 @@ internal static class HelpFile
         new XElement(s_dev + "code", example.Element("code")!.Value),
         new XElement(s_dev + "remarks", Para(TextOf(example.Element("para")))));
 
-    private static IEnumerable<string?> Sets(Type command)
+    private static string?[] Sets(Type command)
     {
         string[] named = [.. Parameters(command).SelectMany(static property => property.GetCustomAttributes<ParameterAttribute>())
             .Select(static parameter => parameter.ParameterSetName).Where(static set => set != ParameterAttribute.AllParameterSets).Distinct()];
-        return named.Length == 0 ? new string?[] { null } : named;
+        return named.Length == 0 ? [null] : named;
     }
 
     private static XElement Syntax(Type command, string? set, Dictionary<string, XElement> members) => new(

@@ -10,7 +10,7 @@ namespace Hammer2.Tests.PowerShell;
 
 [TestClass]
 [DoNotParallelize]
-public sealed class RunningTests
+public sealed class RunningTests : IDisposable
 {
     private const string Variable = "HAMMER2_EXE";
     private const int LargeBytes = 192 << 20;
@@ -18,8 +18,7 @@ public sealed class RunningTests
 
     private readonly ModuleSession _session = new();
 
-    [TestCleanup]
-    public void EndSession()
+    public void Dispose()
     {
         Environment.SetEnvironmentVariable(Variable, null);
         _session.Dispose();
