@@ -78,7 +78,7 @@ internal static class HelpFile
     {
         string[] named = [.. Parameters(command).SelectMany(static property => property.GetCustomAttributes<ParameterAttribute>())
             .Select(static parameter => parameter.ParameterSetName).Where(static set => set != ParameterAttribute.AllParameterSets).Distinct()];
-        return named.Length == 0 ? [null] : named;
+        return named.Length == 0 ? new string?[1] : named;
     }
 
     private static XElement Syntax(Type command, string? set, Dictionary<string, XElement> members) => new(
