@@ -35,7 +35,7 @@ public sealed record ControlEndpoint(string Address)
         string pattern = $"{Prefix}{HashOf(volumeFiles)}-";
         if (OperatingSystem.IsWindows())
         {
-            return [.. Directory.EnumerateFiles(PipeFolder)
+            return [.. PipesOfThisMachine()
                 .Select(static path => Path.GetFileName(path))
                 .Where(name => name.StartsWith(pattern, StringComparison.Ordinal))
                 .Select(static name => new ControlEndpoint(name))];
@@ -90,6 +90,19 @@ public sealed record ControlEndpoint(string Address)
             // Left behind by a process that was killed.
             File.Delete(Address);
             return null;
+        }
+    }
+
+    // Wine has pipes but no list of them. Without a list nobody is found, as when nobody listens.
+    private static IEnumerable<string> PipesOfThisMachine()
+    {
+        try
+        {
+            return Directory.GetFiles(PipeFolder);
+        }
+        catch (IOException)
+        {
+            return [];
         }
     }
 
