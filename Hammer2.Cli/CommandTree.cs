@@ -42,7 +42,7 @@ internal static class CommandTree
         NameBlockHashVerb.Create(), .. VerifyVerb.Create(), FsckVerb.Create(), ManifestVerb.Create(), DemoVerb.Create(),
         CompletionVerb.Create(), VersionVerb.Create(), NewfsVerb.Create(), TransactionsVerb.Create(), SnapshotVerb.Create(),
         .. PfsVerbs.Create(), .. SpaceVerbs.Create(), .. MethodVerbs.Create(), .. RescueVerbs.Create(),
-        .. InodeVerbs.Create(), UsageVerb.Create(), SystemPathVerb.Create(),
+        .. InodeVerbs.Create(), UsageVerb.Create(), SystemPathVerb.Create(), SavedVerb.Create(), ServiceVerb.Create(),
     ];
 
     /// <summary>Parses a command line.</summary>

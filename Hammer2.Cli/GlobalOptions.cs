@@ -83,13 +83,34 @@ internal static class GlobalOptions
         Hidden = true,
     };
 
+    public static readonly Option<string?> LogFile = new("--log-file")
+    {
+        Description = "Also write the log, with every detail, to this file; it is continued in a new one every 10 MiB.",
+        HelpName = "PATH",
+        Recursive = true,
+    };
+
+    public static readonly Option<string> LogFormat = LogFormatOption();
+
     /// <summary>Of the verbs that take long on a mounted volume.</summary>
     public static readonly Option<bool> Detach = new("--detach")
     {
         Description = "On a mounted volume: leave it to the mount and return at once; 'hammer2 transactions' shows how far it is.",
     };
 
-    public static IEnumerable<Option> All => [Json, Verbose, Cache, ReadAhead, Partition, ProgressJson, StopWithInput];
+    public static IEnumerable<Option> All => [Json, Verbose, Cache, ReadAhead, Partition, LogFile, LogFormat, ProgressJson, StopWithInput];
+
+    private static Option<string> LogFormatOption()
+    {
+        var option = new Option<string>("--log-format")
+        {
+            Description = "How log files are written: text, or json with one object per line.",
+            Recursive = true,
+            DefaultValueFactory = _ => "text",
+        };
+        option.AcceptOnlyFromAmong("text", "json");
+        return option;
+    }
 
     /// <summary>IMAGE[@LABEL].</summary>
     public static Argument<string> Image() => new("IMAGE[@LABEL]")

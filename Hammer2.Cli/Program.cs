@@ -9,9 +9,7 @@ using Hammer2.Cli.Mounting;
 using Hammer2.Cli.Output;
 using Hammer2.Engine.Primitives;
 using Microsoft.Extensions.Logging.Abstractions;
-using Serilog;
 using Serilog.Core;
-using Serilog.Events;
 using Serilog.Extensions.Logging;
 
 namespace Hammer2.Cli;
@@ -126,7 +124,7 @@ internal static class Program
         if (parsed.Errors.Count > 0 || parsed.CommandResult.Command is not VerbCommand { Body: { } body } verb)
             throw CliException.Usage(CommandTree.ExplainErrors(parsed));
         CommandTree.RefuseUnknownOptions(parsed);
-        using Logger log = CreateLog(terminal, verbose, verb.Name);
+        using Logger log = RunLog.Create(terminal, verbose, verb.Name, parsed.GetValue(GlobalOptions.LogFile), parsed.GetValue(GlobalOptions.LogFormat) == "json");
         using var loggers = new SerilogLoggerFactory(log);
         VerbContext context = ContextOf(parsed, terminal, mountHost, loggers.CreateLogger("hammer2"), null);
         if (verb.Live != LiveUse.No && verb.Arguments[0] is Argument<string> volume
@@ -168,16 +166,6 @@ internal static class Program
         return code;
     }
 
-    // A mount runs for days and should tell of damage when it meets it; other verbs report failures themselves.
-    private static Logger CreateLog(Terminal terminal, bool verbose, string verb)
-    {
-        LogEventLevel level = verbose ? LogEventLevel.Debug : verb == "mount" ? LogEventLevel.Warning : LogEventLevel.Fatal;
-        return new LoggerConfiguration()
-            .MinimumLevel.Is(level)
-            .WriteTo.Sink(new LineSink(terminal.Error))
-            .CreateLogger();
-    }
-
     private static int Explain(Exception failure, Terminal terminal, bool verbose)
     {
         var (code, message) = failure switch
@@ -191,23 +179,5 @@ internal static class Program
         if (verbose)
             terminal.Error.WriteLine(failure.ToString());
         return code;
-    }
-
-    /// <summary>Log lines on the terminal's own error writer, so that tests see them too.</summary>
-    private sealed class LineSink(TextWriter error) : ILogEventSink
-    {
-        private readonly Lock gate = new();
-
-        public void Emit(LogEvent logEvent)
-        {
-            string line = $"{logEvent.Timestamp:HH:mm:ss} {logEvent.Level.ToString().ToLowerInvariant()}: "
-                + logEvent.RenderMessage(null);
-            lock (gate)
-            {
-                error.WriteLine(line);
-                if (logEvent.Exception is not null)
-                    error.WriteLine(logEvent.Exception);
-            }
-        }
     }
 }

@@ -26,6 +26,9 @@ internal sealed record Terminal(
     /// <summary>Progress goes to <see cref="Error"/> as lines of JSON, for a program that draws its own bar.</summary>
     public bool ProgressAsJson { get; init; }
 
+    /// <summary>A program of its own, not a verb inside another one: long runs keep a log in the user's folder.</summary>
+    public bool IsOwnProcess { get; init; }
+
     /// <summary>The process's own console.</summary>
     public static Terminal ForProcess(CancellationToken stop)
     {
@@ -39,6 +42,7 @@ internal sealed record Terminal(
             new StandardOutput(), Console.Error, !Console.IsOutputRedirected, !Console.IsErrorRedirected, stop)
         {
             Input = Console.OpenStandardInput(),
+            IsOwnProcess = true,
         };
     }
 }

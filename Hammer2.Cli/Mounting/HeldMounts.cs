@@ -54,6 +54,16 @@ internal sealed class HeldMounts(CancellationToken stop) : IDisposable
         throw new CliException(ExitCode.CannotOpen, "the mount that holds the volume is just ending; try again");
     }
 
+    /// <summary>Ends every mount; <see cref="WaitForUnmount"/> returns then.</summary>
+    public void UnmountAll()
+    {
+        IMountSession[] sessions;
+        lock (_gate)
+            sessions = [.. _held.OfType<IMountSession>()];
+        foreach (IMountSession session in sessions)
+            session.Unmount();
+    }
+
     /// <summary>Returns when every mount has ended; each does by itself, or when the process is told to stop.</summary>
     public void WaitForUnmount()
     {

@@ -8,6 +8,7 @@ using Hammer2.Cli.Listing;
 using Hammer2.Cli.Live;
 using Hammer2.Cli.Mounting;
 using Hammer2.Cli.Output;
+using Hammer2.Cli.Saved;
 using Hammer2.Control;
 using Hammer2.Engine.Pfs;
 using Hammer2.Engine.Primitives;
@@ -34,6 +35,7 @@ internal static class MountVerb
         };
         var background = new Option<bool>("--background", "-b") { Description = "Return when it is mounted; umount ends it." };
         var noControl = new Option<bool>("--no-control") { Description = "Do not answer hammer2 commands about the volume while it is mounted." };
+        var keep = new SaveOptions();
         var child = new Option<bool>(BackgroundMount.ChildOption) { Hidden = true };
         var drive = new DriveOptions();
         string place = ExampleTarget;
@@ -48,16 +50,21 @@ internal static class MountVerb
         {
             image, target, also, readOnly, readWrite, writeback, background, noControl, child,
         };
-        foreach (Option option in drive.All)
+        foreach (Option option in drive.All.Concat(keep.All))
             verb.Add(option);
         return verb.Lives().RunsRaw((context, parsed) =>
         {
             var choices = new MountChoices(
-                parsed.GetValue(readOnly), parsed.GetValue(readWrite), parsed.GetValue(writeback), parsed.GetValue(noControl), drive.Of(parsed), OtherPfs.Parse(parsed.GetValue(also) ?? []));
+                parsed.GetValue(readOnly), parsed.GetValue(readWrite), parsed.GetValue(writeback), parsed.GetValue(noControl), drive.Of(parsed), OtherPfs.Parse(parsed.GetValue(also) ?? []))
+            {
+                Keep = keep.Of(parsed),
+            };
             if (choices is { ReadOnly: true, ReadWrite: true })
                 throw CliException.Usage("--read-only and --read-write exclude each other; give one of them");
             string imageName = parsed.GetRequiredValue(image);
             string where = parsed.GetRequiredValue(target);
+            if (choices.Keep.Save && context.Live is not null)
+                throw CliException.Usage("--save goes with the mount that opens the volume; unmount it first");
             if (context.Live is { } live)
                 return AddTo(live, context, imageName, where, choices);
             if (parsed.GetValue(background))
@@ -102,6 +109,8 @@ internal static class MountVerb
         }
 
         using ControlServer? control = choices.NoControl ? null : Answer(context, image.Volume, paths, held);
+        choices.Keep.Remember(context, image, paths, session.Target, choices);
+        using MediumWatch? watch = choices.Keep.Automatic ? new MediumWatch(image.Volume, held, context) : null;
         context.Results.Write(VerbResult.Of(new MountedShape(
             paths, image.Pfs.Label, session.Target, !image.Volume.IsWritable, Environment.ProcessId, !isChild && !context.Json, others)));
         foreach (string warning in image.Volume.Warnings)
@@ -109,7 +118,7 @@ internal static class MountVerb
         if (isChild)
             BackgroundMount.LetGoOfParent();
         held.WaitForUnmount();
-        return ExitCode.Success;
+        return watch is { HasEndedMount: true } ? ExitCode.Partial : ExitCode.Success;
     }
 
     // A mount without its control channel is still a mount: what is in the way is said, and the files are shown.
@@ -157,9 +166,15 @@ internal static class MountVerb
     private static OpenedImage Open(VerbContext context, string imageName, MountChoices choices)
     {
         bool writable = !choices.ReadOnly
-            && (choices.ReadWrite || MountAccess.AreImageFiles(OpenedImage.Spec(imageName), context.Partition));
+            && (choices.ReadWrite || (!choices.Keep.Automatic && MountAccess.AreImageFiles(OpenedImage.Spec(imageName), context.Partition)));
         if (!writable)
-            return OpenedImage.OpenPfs(context, imageName);
+        {
+            OpenedImage image = OpenedImage.OpenPfs(context, imageName);
+            if (choices.ReadOnly || !RememberedAccess.IsReadWrite(image.Volume.FileSystemId))
+                return image;
+            image.Dispose();
+        }
+
         try
         {
             return OpenedImage.OpenToMount(context, imageName);
@@ -206,6 +221,9 @@ internal sealed record MountedShape(
 /// <summary>What the user chose about a mount.</summary>
 internal sealed record MountChoices(bool ReadOnly, bool ReadWrite, bool Writeback, bool NoControl, DriveChoices Drive, IReadOnlyList<OtherPfs> Others)
 {
+    /// <summary>What outlives the mount.</summary>
+    public KeepChoices Keep { get; init; } = KeepChoices.None;
+
     /// <summary>The same for the process in the background.</summary>
     public IEnumerable<string> AsArguments()
     {
@@ -217,6 +235,8 @@ internal sealed record MountChoices(bool ReadOnly, bool ReadWrite, bool Writebac
             yield return "--writeback";
         if (NoControl)
             yield return "--no-control";
+        foreach (string argument in Keep.AsArguments())
+            yield return argument;
         foreach (string argument in Drive.AsArguments())
             yield return argument;
         foreach (OtherPfs other in Others)

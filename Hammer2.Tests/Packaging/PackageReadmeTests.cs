@@ -41,7 +41,7 @@ public class PackageReadmeTests
         using Hammer2Volume volume = Hammer2Volume.Open(path, new VolumeOptions { Writable = true });
         using PfsMount pfs = volume.OpenPfs("DATA");
         using Vnode root = pfs.OpenRoot();
-        pfs.TryCreate(root, "hello.txt"u8, new NewInode { Type = ObjectType.RegularFile, Mode = 0x1A4 }, out Vnode? file);
+        pfs.TryCreate(root, "hello.txt"u8, new NewInode { Type = ObjectType.File, Mode = 0x1A4 }, out Vnode? file);
         using Vnode hello = file!;
         hello.TryWrite(0, "Hello, HAMMER2"u8);
         volume.Sync();
