@@ -297,7 +297,7 @@ public sealed class MountVerbTests : CliTests
         return (process.ExitCode, output, error.Result);
     }
 
-    private sealed class RememberingHost : IMountHost
+    internal sealed class RememberingHost : IMountHost
     {
         public List<string> Calls { get; } = [];
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Makes the .deb from a published program: make-deb.sh PUBLISHED WORK VERSION RUNTIME OUTPUT-FOLDER (called by Pack.proj).
-# Reproducible: times are those of the last commit (or SOURCE_DATE_EPOCH), owners are root, modes are set here.
+# DEB_COMPRESSION is xz unless set. Reproducible: times are those of the last commit (or SOURCE_DATE_EPOCH), owners are root, modes are set here.
 set -euo pipefail
 published=$1 work=$2 version=$3 runtime=$4 output=$5
 here=$(cd "$(dirname "$0")" && pwd)
@@ -50,4 +50,4 @@ CONTROL
 (cd "$work" && find usr -type f -print0 | LC_ALL=C sort -z | xargs -0 md5sum > DEBIAN/md5sums)
 chmod 644 "$work/DEBIAN/control" "$work/DEBIAN/md5sums"
 find "$work" -exec touch -h -d "@$SOURCE_DATE_EPOCH" {} +
-dpkg-deb --root-owner-group -Zxz -z6 --build "$work" "${output%/}/hammer2_${version}_${architecture}.deb"
+dpkg-deb --root-owner-group -Z"${DEB_COMPRESSION:-xz}" -z6 --build "$work" "${output%/}/hammer2_${version}_${architecture}.deb"
