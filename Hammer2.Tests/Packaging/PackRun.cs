@@ -51,9 +51,7 @@ internal static class PackRun
             Assert.Fail($"{program} does not end");
         }
 
-        // A program that leaves children behind (wine's server) keeps the pipes open; what it wrote itself has arrived.
-        Task.WaitAll([output, error], TimeSpan.FromSeconds(20));
-        return (process.ExitCode, (output.IsCompleted ? output.Result : "") + (error.IsCompleted ? error.Result : ""));
+        return (process.ExitCode, output.Result + error.Result);
     }
 
     /// <summary>Ends the test as skipped when a program is missing.</summary>

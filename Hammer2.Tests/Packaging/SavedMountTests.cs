@@ -133,7 +133,7 @@ public sealed class SavedMountTests : CliTests
         {
             int first = WaitForMount(image, target, 0);
             File.WriteAllText(Path.Combine(target, "one.txt"), "one");
-            Sync(target);
+            Sync(Path.Combine(target, "one.txt"));
             using (Process mount = Process.GetProcessById(first))
                 mount.Kill();
             int second = WaitForMount(image, target, first);
@@ -157,9 +157,10 @@ public sealed class SavedMountTests : CliTests
         }
     }
 
-    private static void Sync(string target)
+    // fsync of the file; a file system's sync does not reach a FUSE program.
+    private static void Sync(string file)
     {
-        using Process sync = Process.Start("sync", ["-f", target]);
+        using Process sync = Process.Start("sync", [file]);
         sync.WaitForExit();
     }
 
