@@ -94,7 +94,7 @@ public sealed record ControlEndpoint(string Address)
     }
 
     // Wine has pipes but no list of them. Without a list nobody is found, as when nobody listens.
-    private static IEnumerable<string> PipesOfThisMachine()
+    private static string[] PipesOfThisMachine()
     {
         try
         {

@@ -83,8 +83,8 @@ internal sealed class MountSupervisor(SavedMounts saved, IMountHost host, ILogge
         }
     }
 
-    private static bool IsSame(IReadOnlyList<SavedMount> one, IReadOnlyList<SavedMount> other) =>
-        one.Count == other.Count && one.Zip(other).All(static pair => pair.First.IsSameAs(pair.Second));
+    private static bool IsSame(SavedMount[] one, IReadOnlyList<SavedMount> other) =>
+        one.Length == other.Count && one.Zip(other).All(static pair => pair.First.IsSameAs(pair.Second));
 
     private sealed record Running(SupervisedVolume Volume, CancellationTokenSource Stop, Task Work);
 }
