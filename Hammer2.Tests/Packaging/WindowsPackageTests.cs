@@ -139,7 +139,11 @@ public sealed class WindowsPackageTests
         // .NET maps its code twice, which Wine 8 does not follow, hence the second.
         private readonly Dictionary<string, string?> _environment = new()
         {
-            ["WINEPREFIX"] = prefix, ["DOTNET_EnableWriteXorExecute"] = "0", ["WINEDEBUG"] = "-all", ["DISPLAY"] = null, ["HAMMER2_SETTINGS"] = null,
+            ["WINEPREFIX"] = prefix,
+            ["DOTNET_EnableWriteXorExecute"] = "0",
+            ["WINEDEBUG"] = "-all",
+            ["DISPLAY"] = null,
+            ["HAMMER2_SETTINGS"] = null,
         };
 
         public Outcome Run(string program, params string[] arguments)
