@@ -230,6 +230,7 @@ public sealed partial class Vnode
     {
         MarkDirty(operation);
         Pfs.State.FileWriter!.Write(_inode.Slot, offset, data, operation.Ledger);
+        Pfs.Volume.Counters.Wrote(data.Length);
         content.Data.ModifyTime = content.Data.ChangeTime = MediaTime.Now();
         return Hammer2Error.None;
     }

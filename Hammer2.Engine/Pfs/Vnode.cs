@@ -74,7 +74,9 @@ public sealed partial class Vnode : IDisposable
 
         using InodeLock held = InodeLock.Shared(_inode);
         _readAhead.Note(held.Chain.Content, offset, buffer.Length);
-        return FileReader.Read(Pfs.Reader, held.Chain.Content, _inode.Slot.Dirty, offset, buffer);
+        int read = FileReader.Read(Pfs.Reader, held.Chain.Content, _inode.Slot.Dirty, offset, buffer);
+        Pfs.Volume.Counters.Read(read);
+        return read;
     }
 
     /// <summary>The target of a symlink as stored, without NUL.</summary>

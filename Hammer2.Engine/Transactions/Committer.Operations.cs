@@ -62,6 +62,7 @@ internal sealed partial class Committer
                 SpaceLedger ledger = t_ledger ??= new SpaceLedger();
                 ledger.Clear();
                 operation = new Operation(this, ledger, worst);
+                Counters?.Changed();
                 return Hammer2Error.None;
             }
 

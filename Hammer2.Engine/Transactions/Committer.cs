@@ -4,6 +4,7 @@
 // running share the next one. After a failure nothing is written any more and no change is accepted, but what is in
 // memory stays readable. Locks: commit gate, then everything else.
 
+using System.Diagnostics;
 using Hammer2.Engine.Blocks;
 using Hammer2.Engine.Buffers;
 using Hammer2.Engine.Devices;
@@ -58,6 +59,9 @@ internal sealed partial class Committer
 
     /// <summary>Memory that waits to be written.</summary>
     internal DirtyBudget Budget { get; }
+
+    /// <summary>Of the volume.</summary>
+    internal VolumeCounters? Counters { get; set; }
 
     /// <summary>Why no change is accepted any more, or null.</summary>
     internal Hammer2Exception? Failure => Volatile.Read(ref _failure);
@@ -139,6 +143,7 @@ internal sealed partial class Committer
         {
             ThrowIfFailed();
             LookAtMedium();
+            long begun = Stopwatch.GetTimestamp();
             _source!.WriteOut();
             VolumeHeader? header = Freeze(out long number);
             if (header is not null)
@@ -148,6 +153,7 @@ internal sealed partial class Committer
                 lock (_look)
                     _headers.Write(header);
                 Interlocked.Increment(ref _commits);
+                Counters?.Committed(Stopwatch.GetElapsedTime(begun));
                 _lastLook = DateTime.UtcNow;
             }
 

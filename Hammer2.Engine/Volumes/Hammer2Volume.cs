@@ -49,6 +49,7 @@ public sealed partial class Hammer2Volume : IDisposable
                 return;
             VolumeHeaderWriter.ThrowIfNewerMayExist(volumes);
             Writer = new VolumeWriter(volumes, Reader, buffer, _superRoot, TransactionIds, options, _logger);
+            Writer.Committer.Counters = Counters;
             if (options.ForRepair)
             {
                 Writer.Committer.FindSpace = null;
