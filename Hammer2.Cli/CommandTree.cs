@@ -43,7 +43,7 @@ internal static class CommandTree
         CompletionVerb.Create(), VersionVerb.Create(), NewfsVerb.Create(), TransactionsVerb.Create(), SnapshotVerb.Create(),
         .. PfsVerbs.Create(), .. SpaceVerbs.Create(), .. MethodVerbs.Create(), .. RescueVerbs.Create(),
         .. InodeVerbs.Create(), UsageVerb.Create(), SystemPathVerb.Create(), SavedVerb.Create(), ServiceVerb.Create(),
-        .. RecoverVerbs.Create(), WatchVerb.Create(),
+        .. RecoverVerbs.Create(), WatchVerb.Create(), DoctorVerb.Create(),
     ];
 
     /// <summary>Parses a command line.</summary>

@@ -36,6 +36,12 @@ internal static class MountVerb
         var background = new Option<bool>("--background", "-b") { Description = "Return when it is mounted; umount ends it." };
         var noControl = new Option<bool>("--no-control") { Description = "Do not answer hammer2 commands about the volume while it is mounted." };
         var keep = new SaveOptions();
+
+        var snapshots = new Option<string?>("--snapshots")
+        {
+            Description = "Take snapshots by the clock and keep so many: hourly=24,daily=7,weekly=4,monthly=12.",
+            HelpName = "SCHEDULE",
+        };
         var child = new Option<bool>(BackgroundMount.ChildOption) { Hidden = true };
         var drive = new DriveOptions();
         string place = ExampleTarget;
@@ -45,10 +51,11 @@ internal static class MountVerb
             $"hammer2 mount disk.img@DATA {place}",
             $"hammer2 mount --background disk.img {place}",
             $"hammer2 mount --read-only disk.img {place}",
+            $"hammer2 mount disk.img@DATA {place} --snapshots hourly=24,daily=7",
             $"hammer2 mount disk.img@ROOT {place} --also HOME={(OperatingSystem.IsWindows() ? "I:" : "/mnt/home")}",
             $"hammer2 mount vol0.img:vol1.img@MV {place}")
         {
-            image, target, also, readOnly, readWrite, writeback, background, noControl, child,
+            image, target, also, readOnly, readWrite, writeback, snapshots, background, noControl, child,
         };
         foreach (Option option in drive.All.Concat(keep.All))
             verb.Add(option);
@@ -58,6 +65,8 @@ internal static class MountVerb
                 parsed.GetValue(readOnly), parsed.GetValue(readWrite), parsed.GetValue(writeback), parsed.GetValue(noControl), drive.Of(parsed), OtherPfs.Parse(parsed.GetValue(also) ?? []))
             {
                 Keep = keep.Of(parsed),
+
+                Snapshots = parsed.GetValue(snapshots) is { } schedule ? SnapshotRule.Parse(schedule) : [],
             };
             if (choices is { ReadOnly: true, ReadWrite: true })
                 throw CliException.Usage("--read-only and --read-write exclude each other; give one of them");
@@ -92,6 +101,8 @@ internal static class MountVerb
         if (context.MountHost.WhyUnavailable() is { } problem)
             throw new CliException(ExitCode.CannotOpen, "mounting is not possible here: " + problem);
         using OpenedImage image = Open(context, imageName, choices);
+        if (choices.Snapshots.Count > 0 && !image.Volume.IsWritable)
+            throw new CliException(ExitCode.CannotOpen, $"--snapshots needs a volume that is mounted for changes, and {imageName} is not; see --read-write");
         string paths = string.Join(':', OpenedImage.Spec(imageName).Paths.Select(Path.GetFullPath));
         MountRequest RequestOf(PfsMount pfs, string where) => new(paths, pfs, where, context.Logger)
         {
@@ -108,6 +119,8 @@ internal static class MountVerb
             others.Add(other with { Target = held.AddMount(Mount(context, RequestOf(pfs, other.Target))).Target });
         }
 
+        if (choices.Snapshots.Count > 0)
+            held.Add(new SnapshotSchedule(image.Volume, image.Pfs.Label, choices.Snapshots, TimeProvider.System, context.Logger, context.Say));
         using ControlServer? control = choices.NoControl ? null : Answer(context, image.Volume, paths, held);
         choices.Keep.Remember(context, image, paths, session.Target, choices);
         using MediumWatch? watch = choices.Keep.Automatic ? new MediumWatch(image.Volume, held, context) : null;
@@ -141,6 +154,8 @@ internal static class MountVerb
     {
         if (context.MountHost.WhyUnavailable() is { } problem)
             throw new CliException(ExitCode.CannotOpen, "mounting is not possible here: " + problem);
+        if (choices.Snapshots.Count > 0)
+            throw CliException.Usage($"{live.Paths} is mounted already; --snapshots is for the mount that opens the volume");
         if (choices.ReadWrite && !live.Volume.IsWritable)
             throw new CliException(ExitCode.CannotOpen, $"{live.Paths} is mounted read-only; unmount it first to mount it with --read-write");
         OpenedImage image = OpenedImage.OpenPfs(context, imageName);
@@ -224,6 +239,9 @@ internal sealed record MountChoices(bool ReadOnly, bool ReadWrite, bool Writebac
     /// <summary>What outlives the mount.</summary>
     public KeepChoices Keep { get; init; } = KeepChoices.None;
 
+    /// <summary>Snapshots by the clock; empty for none.</summary>
+    public IReadOnlyList<SnapshotRule> Snapshots { get; init; } = [];
+
     /// <summary>The same for the process in the background.</summary>
     public IEnumerable<string> AsArguments()
     {
@@ -237,6 +255,13 @@ internal sealed record MountChoices(bool ReadOnly, bool ReadWrite, bool Writebac
             yield return "--no-control";
         foreach (string argument in Keep.AsArguments())
             yield return argument;
+
+        if (Snapshots.Count > 0)
+        {
+            yield return "--snapshots";
+            yield return string.Join(',', Snapshots);
+        }
+
         foreach (string argument in Drive.AsArguments())
             yield return argument;
         foreach (OtherPfs other in Others)
