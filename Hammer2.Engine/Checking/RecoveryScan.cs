@@ -20,6 +20,7 @@ internal sealed class RecoveryScan
     private const int KnownInodeFlags = 0x07;
     private const uint ModeMask = 0xFFF;
     private const ulong VisibleBit = 0x8000;
+    private readonly byte[] _stored = new byte[UnitBytes];
     private readonly RecoverySpace _space;
     private readonly (byte[] Name, ulong Hash)[] _wanted;
     private readonly RecoveryTable<SeenInode> _inodes;
@@ -150,8 +151,7 @@ internal sealed class RecoveryScan
             (byte[] name, ulong hash) = _wanted[i];
             if ((bref.Key & ~FormatLimits.CollisionMask) != (hash & ~FormatLimits.CollisionMask) || (bref.Key & VisibleBit) == 0 || bref.DirentNameLength != name.Length)
                 continue;
-            Span<byte> stored = stackalloc byte[UnitBytes];
-            if (RecoveryEntries.TryName(_space, bref, stored, out ReadOnlySpan<byte> found) && found.SequenceEqual(name))
+            if (RecoveryEntries.TryName(_space, bref, _stored, out ReadOnlySpan<byte> found) && found.SequenceEqual(name))
                 Names.Add(new SeenName(i, bref.DirentInode, bref.DirentType, at));
         }
     }

@@ -73,7 +73,7 @@ public sealed class RecoverTests
         using var search = new Search(rig.Memory);
         CliRun run = search.Run("recover", "log", "--json").Expect(0);
         var restored = run.Json.GetProperty("restored").EnumerateArray().ToList();
-        CollectionAssert.AreEqual(new[] { "log", "log.0001", "log.0002" }, restored.Select(r => r.GetProperty("path").GetString()).ToArray());
+        Assert.AreEqual("log log.0001 log.0002", string.Join(' ', restored.Select(static r => r.GetProperty("path").GetString())));
         CollectionAssert.AreEqual(EngineRig.Bytes(200_000, 3), search.Bytes("log"), "the newest has the name itself");
         Assert.AreEqual("second", Encoding.ASCII.GetString(search.Bytes("log.0001")));
         Assert.AreEqual("first", Encoding.ASCII.GetString(search.Bytes("log.0002")));
@@ -211,7 +211,7 @@ public sealed class RecoverTests
         using var search = new Search(edited);
         CliRun run = search.Run("recover", "dir").Expect(1);
         StringAssert.Contains(run.Error, "refused");
-        CollectionAssert.AreEquivalent(new[] { "good" }, search.Files.Select(Path.GetFileName).Where(n => n is not "victim").ToArray());
+        Assert.AreEqual("good", string.Join(' ', search.Files.Select(Path.GetFileName).Where(static n => n is not "victim")));
         Assert.HasCount(0, Directory.GetFiles(search.Folder, "evil*", SearchOption.AllDirectories));
     }
 
