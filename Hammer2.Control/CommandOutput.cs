@@ -9,6 +9,7 @@ namespace Hammer2.Control;
 /// <summary>The two streams of a command that runs in a mount.</summary>
 public sealed class CommandOutput
 {
+    private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(5);
     private readonly Transaction _transaction;
 
     internal CommandOutput(Transaction transaction)
@@ -28,13 +29,18 @@ public sealed class CommandOutput
     /// <exception cref="OperationCanceledException">It was cancelled meanwhile.</exception>
     public void WaitWhilePaused() => _transaction.WaitWhilePaused();
 
-    private void Send(Func<IControlClient, Task> send)
+    // What a command says about its own end reaches the client although it was cancelled.
+    private void Send(Func<IControlClient, Task> send, bool lastWords = false)
     {
         if (_transaction.Client is not { } client || _transaction.Request.Detached)
             return;
         try
         {
-            send(client).Wait(_transaction.Stop);
+            Task sent = send(client);
+            if (!lastWords)
+                sent.Wait(_transaction.Stop);
+            else if (!sent.Wait(s_patience))
+                throw new IOException("the client takes nothing");
         }
         catch (AggregateException gone)
         {
@@ -96,7 +102,7 @@ public sealed class CommandOutput
             if (string.IsNullOrEmpty(value))
                 return;
             owner._transaction.Said(value);
-            owner.Send(client => client.ErrorAsync(value));
+            owner.Send(client => client.ErrorAsync(value), lastWords: true);
         }
     }
 }

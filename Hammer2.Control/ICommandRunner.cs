@@ -9,6 +9,9 @@ public interface ICommandRunner
     /// <summary>Exit code of a command that failed in a way that it did not explain.</summary>
     const int ExitCodeOfFailure = 1;
 
+    /// <summary>Exit code of a command that was stopped and did not say anything else.</summary>
+    const int ExitCodeOfCancelled = 130;
+
     /// <summary>True for commands that take so long that they run one after the other.</summary>
     bool IsLong(RunRequest request);
 

@@ -95,6 +95,10 @@ internal sealed class TransactionQueue : IDisposable
         {
             exitCode = _runner.Run(transaction.Request, new CommandOutput(transaction), transaction.Stop);
         }
+        catch (OperationCanceledException) when (transaction.Stop.IsCancellationRequested)
+        {
+            exitCode = ICommandRunner.ExitCodeOfCancelled;
+        }
         catch (Exception failure)
         {
             // A runner explains its failures itself; what comes here is a defect, and must not take the mount down.
