@@ -40,11 +40,13 @@ internal sealed class FileWriter(BlockReader reader, BlockWriter writer, DirtyBl
         ulong oldSize = content.Data.Size;
         ClearStaleTail(slot, oldSize, (ulong)offset, ledger);
 
-        // Only the first and the last block can need a read, which can fail: nothing is changed before both are there.
+        // Only the first and the last block can need a read, which can fail: nothing is changed before those that do are there. One
+        // that is replaced as a whole has no content yet, and must not be in the file when the other one cannot be read.
         ulong first = (ulong)offset & ~BlockMask, last = (end - 1) & ~BlockMask;
-        Change(slot, first, NeededBytes(first, size), IsWhole((ulong)offset, end, first, oldSize), oldSize, ledger);
-        if (last != first)
-            Change(slot, last, NeededBytes(last, size), IsWhole((ulong)offset, end, last, oldSize), oldSize, ledger);
+        if (!IsWhole((ulong)offset, end, first, oldSize))
+            Change(slot, first, NeededBytes(first, size), whole: false, oldSize, ledger);
+        if (last != first && !IsWhole((ulong)offset, end, last, oldSize))
+            Change(slot, last, NeededBytes(last, size), whole: false, oldSize, ledger);
         ulong at = (ulong)offset;
         while (at < end)
         {
