@@ -63,13 +63,11 @@ internal static class Program
     /// <summary>Runs another verb with the surroundings of this one.</summary>
     public static int RunAgain(VerbContext context, IEnumerable<string> args)
     {
-        List<string> all = [.. args];
+        List<string> all = [.. args, .. context.EngineArguments];
         if (context.Json)
-            all.Add("--json");
+            all.Add(GlobalOptions.Json.Name);
         if (context.Verbose)
-            all.Add("--verbose");
-        if (context.Partition is { } partition)
-            all.Add($"--partition={partition}");
+            all.Add(GlobalOptions.Verbose.Name);
         if (context.Terminal.ProgressAsJson)
             all.Add(GlobalOptions.ProgressJson.Name);
         return Run([.. all], context.Terminal, context.MountHost);

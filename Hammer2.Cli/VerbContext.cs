@@ -2,6 +2,7 @@
 // Invariants: made once per run by Program and never changed; verbs keep no other state between runs.
 // May call Mounting and Output.
 
+using System.Globalization;
 using Hammer2.Cli.Live;
 using Hammer2.Cli.Mounting;
 using Hammer2.Cli.Output;
@@ -26,6 +27,20 @@ internal sealed class VerbContext
 
     /// <summary>The partition to use of a whole-disk image, counted from 1; null to choose by itself.</summary>
     public int? Partition { get; init; }
+
+    /// <summary>How the engine is to be used, as the options that say so: for another run of this program.</summary>
+    public IEnumerable<string> EngineArguments
+    {
+        get
+        {
+            if (CacheBytes is { } cache)
+                yield return string.Create(CultureInfo.InvariantCulture, $"{GlobalOptions.Cache.Name}={cache}");
+            if (ReadAheadBlocks is { } blocks)
+                yield return string.Create(CultureInfo.InvariantCulture, $"{GlobalOptions.ReadAhead.Name}={blocks}");
+            if (Partition is { } partition)
+                yield return string.Create(CultureInfo.InvariantCulture, $"{GlobalOptions.Partition.Name}={partition}");
+        }
+    }
 
     public required ILogger Logger { get; init; }
 

@@ -114,16 +114,7 @@ public sealed record ControlEndpoint(string Address)
 
     private static string Canonical(string path)
     {
-        string full = Path.GetFullPath(path);
-        try
-        {
-            full = File.ResolveLinkTarget(full, returnFinalTarget: true)?.FullName ?? full;
-        }
-        catch (IOException)
-        {
-            // No link, or not there at all: then the name is what there is.
-        }
-
+        string full = VolumeFiles.RealPath(path);
         return OperatingSystem.IsWindows() ? full.ToUpperInvariant() : full;
     }
 }

@@ -60,17 +60,14 @@ internal sealed class Transaction : IDisposable
     /// <summary>Asks it to stop; one that waits ends at once, one that runs when its work notices.</summary>
     internal void Cancel()
     {
-        bool waited;
         lock (_gate)
         {
             if (_endedUtc is not null)
                 return;
-            waited = _state == TransactionState.Waiting;
         }
 
         _cancel.Cancel();
-        if (waited)
-            FinishUnlessStarted();
+        FinishUnlessStarted();
     }
 
     /// <summary>Makes it wait where its work asks, or go on.</summary>

@@ -16,7 +16,7 @@ internal static partial class BackgroundMount
     /// <summary>Starts the child and waits for its word.</summary>
     public static int Start(VerbContext context, string image, string target, IEnumerable<string> choices)
     {
-        using Process child = Process.Start(ChildOf(context, image, target, choices))
+        using Process child = Process.Start(SelfProcess.With(ArgumentsOf(context, image, target, choices)))
             ?? throw new IOException("the background process could not be started");
         child.StandardInput.Close();
         using CancellationTokenRegistration stopping = context.Stop.Register(() => Kill(child));
@@ -58,38 +58,19 @@ internal static partial class BackgroundMount
             _ = Duplicate(nothing, descriptor);
     }
 
-    private static ProcessStartInfo ChildOf(VerbContext context, string image, string target, IEnumerable<string> choices)
+    private static IEnumerable<string> ArgumentsOf(VerbContext context, string image, string target, IEnumerable<string> choices)
     {
-        string self = Environment.ProcessPath ?? throw new IOException("the path of this program is unknown");
-        var start = new ProcessStartInfo(self)
-        {
-            RedirectStandardInput = true,
-            RedirectStandardOutput = true,
-            RedirectStandardError = true,
-            UseShellExecute = false,
-            CreateNoWindow = true,
-        };
-        // Run as `dotnet hammer2.dll`: the program is the first argument.
-        if (Path.GetFileNameWithoutExtension(self).Equals("dotnet", StringComparison.OrdinalIgnoreCase))
-            start.ArgumentList.Add(Path.Combine(AppContext.BaseDirectory, "hammer2.dll"));
-        start.ArgumentList.Add("mount");
-        start.ArgumentList.Add(ChildOption);
+        yield return "mount";
+        yield return ChildOption;
         if (context.Json)
-            start.ArgumentList.Add("--json");
+            yield return GlobalOptions.Json.Name;
         if (context.Verbose)
-            start.ArgumentList.Add("--verbose");
-        if (context.CacheBytes is { } cache)
-            start.ArgumentList.Add($"--cache={cache}");
-        if (context.ReadAheadBlocks is { } blocks)
-            start.ArgumentList.Add($"--read-ahead={blocks}");
-        if (context.Partition is { } partition)
-            start.ArgumentList.Add($"--partition={partition}");
-        foreach (string choice in choices)
-            start.ArgumentList.Add(choice);
-        start.ArgumentList.Add("--");
-        start.ArgumentList.Add(image);
-        start.ArgumentList.Add(target);
-        return start;
+            yield return GlobalOptions.Verbose.Name;
+        foreach (string argument in context.EngineArguments.Concat(choices))
+            yield return argument;
+        yield return "--";
+        yield return image;
+        yield return target;
     }
 
     private static void RelayErrors(Process child, TextWriter error)

@@ -4,6 +4,7 @@
 
 using System.Text;
 using Hammer2.Cli.Trees;
+using Hammer2.Control;
 using Hammer2.Engine.Devices;
 using Hammer2.Engine.Format;
 using Hammer2.Engine.Primitives;
@@ -39,22 +40,8 @@ internal static class MountAccess
     {
         if (OperatingSystem.IsWindows())
             return path.StartsWith(@"\\.\", StringComparison.Ordinal) || path.StartsWith(@"\\?\", StringComparison.Ordinal) || path.StartsWith("//./", StringComparison.Ordinal);
-        byte[] name = [.. Encoding.UTF8.GetBytes(Resolve(path)), 0];
+        byte[] name = [.. Encoding.UTF8.GetBytes(VolumeFiles.RealPath(path)), 0];
         return UnixCalls.TryStat(CurrentDirectory, name, out UnixCalls.StatxBuffer stat)
             && UnixCalls.TypeOf(stat.Mode) is ObjectType.BlockDevice or ObjectType.CharDevice;
-    }
-
-    private static string Resolve(string path)
-    {
-        string full = Path.GetFullPath(path);
-        try
-        {
-            return File.ResolveLinkTarget(full, returnFinalTarget: true)?.FullName ?? full;
-        }
-        catch (IOException)
-        {
-            // Nothing there at all: opening it says so.
-            return full;
-        }
     }
 }

@@ -41,7 +41,7 @@ internal sealed record KeepChoices(bool Save, bool System, bool Automatic)
             Keep = None,
             Others = [.. choices.Others.Select(static other => other with { Target = FullTarget(other.Target) })],
         };
-        SavedMounts.Of(System).Add(new SavedMount(name, FullTarget(target), [.. stored.AsArguments(), .. Globals(context)]));
+        SavedMounts.Of(System).Add(new SavedMount(name, FullTarget(target), [.. stored.AsArguments(), .. context.EngineArguments]));
     }
 
     private void RememberAccess(VerbContext context, Guid fileSystem)
@@ -57,16 +57,6 @@ internal sealed record KeepChoices(bool Save, bool System, bool Automatic)
     }
 
     private static string FullTarget(string target) => OperatingSystem.IsWindows() && target is [_, ':'] or [_, ':', '\\'] ? target : Path.GetFullPath(target);
-
-    private static IEnumerable<string> Globals(VerbContext context)
-    {
-        if (context.CacheBytes is { } cache)
-            yield return string.Create(CultureInfo.InvariantCulture, $"--cache={cache}");
-        if (context.ReadAheadBlocks is { } blocks)
-            yield return string.Create(CultureInfo.InvariantCulture, $"--read-ahead={blocks}");
-        if (context.Partition is { } partition)
-            yield return string.Create(CultureInfo.InvariantCulture, $"--partition={partition}");
-    }
 }
 
 /// <summary>The options themselves.</summary>

@@ -5,6 +5,7 @@
 using Hammer2.Cli.Listing;
 using Hammer2.Cli.Mounting;
 using Hammer2.Cli.Output;
+using Hammer2.Control;
 using Hammer2.Engine.Primitives;
 using Hammer2.Engine.Volumes;
 
@@ -121,21 +122,7 @@ internal sealed class ChangedImage : IDisposable
         }
     }
 
-    private static List<string> FilesOf(IEnumerable<string> paths) => [.. paths.Select(FileOf).Order(StringComparer.Ordinal)];
-
-    private static string FileOf(string path)
-    {
-        string full = Path.GetFullPath(path);
-        try
-        {
-            return File.ResolveLinkTarget(full, returnFinalTarget: true)?.FullName ?? full;
-        }
-        catch (IOException)
-        {
-            // No link, or nothing there at all: opening it says what is wrong.
-            return full;
-        }
-    }
+    private static List<string> FilesOf(IEnumerable<string> paths) => [.. paths.Select(VolumeFiles.RealPath).Order(StringComparer.Ordinal)];
 }
 
 /// <summary>Trees of this operating system's files.</summary>

@@ -4,6 +4,7 @@
 
 using System.CommandLine;
 using System.Diagnostics;
+using Hammer2.Cli.Mounting;
 using Hammer2.Cli.Output;
 using Hammer2.Cli.Saved;
 

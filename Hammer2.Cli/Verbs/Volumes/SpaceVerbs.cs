@@ -46,7 +46,7 @@ internal static class SpaceVerbs
                 context.Terminal,
                 "bulkfree",
                 () => 2 * (image.Volume.TotalBytes - image.Volume.FreeBytes),
-                advance => image.Volume.Bulkfree(new References(advance), context.Stop));
+                advance => image.Volume.Bulkfree(new ReferenceProgress<BulkfreeProgress>(advance, static report => report.References), context.Stop));
             freed += report.FreedBytes;
             rounds++;
         }
@@ -108,21 +108,6 @@ internal static class SpaceVerbs
             image, size,
         }.Lives(LiveUse.Long).Runs((context, parsed) => VolumeChange.Run(
             context, parsed.GetRequiredValue(image), volume => GrownShape.Of(volume.Grow(parsed.GetValue(size)))));
-    }
-
-    /// <summary>Each reference stands for a block of the usual size: good enough for a bar.</summary>
-    private sealed class References(Action<long> advance) : IProgress<BulkfreeProgress>
-    {
-        private const long BlockBytes = 64 << 10;
-        private long _seen;
-
-        public void Report(BulkfreeProgress value)
-        {
-            if (value.References < _seen)
-                _seen = 0;
-            advance((value.References - _seen) * BlockBytes);
-            _seen = value.References;
-        }
     }
 }
 

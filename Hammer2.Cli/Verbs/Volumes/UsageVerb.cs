@@ -41,7 +41,7 @@ internal static class UsageVerb
             context.Terminal,
             "walking",
             () => image.Volume.TotalBytes - image.Volume.FreeBytes,
-            advance => UsageWalk.Run(image.Volume, new UsageOptions { DirectoriesOf = label, DirectoriesMax = directories }, new References(advance), context.Stop));
+            advance => UsageWalk.Run(image.Volume, new UsageOptions { DirectoriesOf = label, DirectoriesMax = directories }, new ReferenceProgress<UsageProgress>(advance, static report => report.References), context.Stop));
         if (html)
         {
             byte[] page = System.Text.Encoding.UTF8.GetBytes(UsagePage.Of(image, label, usage, context.Stop));
@@ -53,18 +53,6 @@ internal static class UsageVerb
         if (usage.Damaged > 0)
             failures.Add(Failure.OfVolume("damaged", $"{usage.Damaged} blocks could not be read; what lies below them is not counted; run 'hammer2 fsck'"));
         return context.Results.Write(new VerbResult(UsageShape.Of(label, usage)) { Failures = failures });
-    }
-
-    private sealed class References(Action<long> advance) : IProgress<UsageProgress>
-    {
-        private const long BlockBytes = 64 << 10;
-        private long _seen;
-
-        public void Report(UsageProgress value)
-        {
-            advance(Math.Max(0, value.References - _seen) * BlockBytes);
-            _seen = value.References;
-        }
     }
 }
 

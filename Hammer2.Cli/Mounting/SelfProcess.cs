@@ -4,7 +4,7 @@
 using System.Diagnostics;
 using System.Runtime.InteropServices;
 
-namespace Hammer2.Cli.Saved;
+namespace Hammer2.Cli.Mounting;
 
 /// <summary>Children that are this program.</summary>
 internal static partial class SelfProcess
@@ -23,6 +23,7 @@ internal static partial class SelfProcess
             UseShellExecute = false,
             CreateNoWindow = true,
         };
+        // Run as `dotnet hammer2.dll`: the program is the first argument.
         if (Path.GetFileNameWithoutExtension(self).Equals("dotnet", StringComparison.OrdinalIgnoreCase))
             start.ArgumentList.Add(Path.Combine(AppContext.BaseDirectory, "hammer2.dll"));
         foreach (string argument in arguments)
