@@ -49,6 +49,9 @@ internal sealed class DirectoryWriter(BlockReader reader)
         return Hammer2Error.None;
     }
 
+    /// <summary>Reads what removing or changing an entry needs, so that neither can fail in this operation.</summary>
+    internal void Prepare(InodeContent directory, in BlockRef entry, SpaceLedger ledger) => directory.Tree.MakeRoom(reader, entry.Key, ledger);
+
     /// <summary>Removes an entry that was found in this directory under the same lock.</summary>
     internal void Remove(InodeContent directory, in BlockRef entry, SpaceLedger ledger)
     {

@@ -40,13 +40,16 @@ internal sealed class FileWriter(BlockReader reader, BlockWriter writer, DirtyBl
         ulong oldSize = content.Data.Size;
         ClearStaleTail(slot, oldSize, (ulong)offset, ledger);
 
-        // Only the first and the last block can need a read, which can fail: nothing is changed before those that do are there. One
-        // that is replaced as a whole has no content yet, and must not be in the file when the other one cannot be read.
-        ulong first = (ulong)offset & ~BlockMask, last = (end - 1) & ~BlockMask;
-        if (!IsWhole((ulong)offset, end, first, oldSize))
-            Change(slot, first, NeededBytes(first, size), whole: false, oldSize, ledger);
-        if (last != first && !IsWhole((ulong)offset, end, last, oldSize))
-            Change(slot, last, NeededBytes(last, size), whole: false, oldSize, ledger);
+        // What can fail comes first, so that a write is there as a whole or not at all: blocks of which a part stays are loaded, and where
+        // the others will be entered must be sound, since that happens when failing would fail the whole volume.
+        for (ulong key = (ulong)offset & ~BlockMask; key < end; key += FormatLimits.LogicalBlockBytes)
+        {
+            if (!IsWhole((ulong)offset, end, key, oldSize))
+                Change(slot, key, NeededBytes(key, size), whole: false, oldSize, ledger);
+            else if (slot.Dirty is not DirtyBlocks dirty || !dirty.TryGet(key, out _))
+                content.Tree.CheckPlace(reader, key, FormatLimits.LogicalBlockRadix);
+        }
+
         ulong at = (ulong)offset;
         while (at < end)
         {
@@ -108,12 +111,16 @@ internal sealed class FileWriter(BlockReader reader, BlockWriter writer, DirtyBl
         ulong firstWhole = (begin + BlockMask) & ~BlockMask;
         // The last block may be dropped as a whole when the range reaches the end of the file.
         ulong afterWhole = end == size ? (end + BlockMask) & ~BlockMask : end & ~BlockMask;
+
+        // All that can fail comes before the first change: the blocks at the ends are there, then the whole ones go, all or none.
+        DirtyBlock? head = begin < firstWhole ? ChangeExisting(slot, begin & ~BlockMask, size, ledger) : null;
+        DirtyBlock? tail = end > afterWhole && afterWhole >= firstWhole ? ChangeExisting(slot, afterWhole, size, ledger) : null;
         if (firstWhole < afterWhole)
             DropBlocks(slot, firstWhole, afterWhole - 1, ledger);
-        if (begin < firstWhole)
-            ClearInside(slot, begin, Math.Min(end, firstWhole), size, ledger);
-        if (end > afterWhole && afterWhole >= firstWhole)
-            ClearInside(slot, afterWhole, end, size, ledger);
+        if (head is not null)
+            Clear(head, begin, Math.Min(end, firstWhole));
+        if (tail is not null)
+            Clear(tail, afterWhole, end);
         writeOut.Note(slot);
     }
 
@@ -137,7 +144,7 @@ internal sealed class FileWriter(BlockReader reader, BlockWriter writer, DirtyBl
     }
 
     // The block at a key in memory, not being written, with at least the needed bytes; loaded unless the caller
-    // replaces it as a whole.
+    // replaces it as a whole, and has checked its place.
     private DirtyBlock Change(InodeSlot slot, ulong key, int needed, bool whole, ulong oldSize, SpaceLedger ledger)
     {
         DirtyBlocks dirty = slot.Dirty ??= new DirtyBlocks();
@@ -153,7 +160,7 @@ internal sealed class FileWriter(BlockReader reader, BlockWriter writer, DirtyBl
         try
         {
             if (!whole)
-                Load(slot, key, oldSize, ref block);
+                Load(slot, block, oldSize);
         }
         catch
         {
@@ -181,22 +188,22 @@ internal sealed class FileWriter(BlockReader reader, BlockWriter writer, DirtyBl
     }
 
     // Bytes beyond the old end of the file are zeros, whatever the medium has there.
-    private void Load(InodeSlot slot, ulong key, ulong oldSize, ref DirtyBlock block)
+    private void Load(InodeSlot slot, DirtyBlock block, ulong oldSize)
     {
-        BlockRef bref = default;
+        BlockRef stored = slot.Current.Content.Tree.CheckPlace(reader, block.Key, FormatLimits.LogicalBlockRadix);
         Span<byte> bytes = block.Bytes;
-        if (key >= oldSize || slot.Current.Content.Tree.Gather(reader, key, key, new Span<BlockRef>(ref bref), null, out _) == 0)
+        if (block.Key >= oldSize || stored.Type == BlockRefType.Empty)
         {
             bytes.Clear();
             return;
         }
 
-        FileReader.CheckData(bref);
-        using BlockLease lease = reader.GetData(bref, FileReader.ExpectedBytes(key, oldSize));
-        ReadOnlySpan<byte> stored = lease.Data[..(int)Math.Min((ulong)lease.Data.Length, oldSize - key)];
-        stored = stored[..Math.Min(stored.Length, bytes.Length)];
-        stored.CopyTo(bytes);
-        bytes[stored.Length..].Clear();
+        FileReader.CheckData(stored);
+        using BlockLease lease = reader.GetData(stored, FileReader.ExpectedBytes(block.Key, oldSize));
+        ReadOnlySpan<byte> old = lease.Data[..(int)Math.Min((ulong)lease.Data.Length, oldSize - block.Key)];
+        old = old[..Math.Min(old.Length, bytes.Length)];
+        old.CopyTo(bytes);
+        bytes[old.Length..].Clear();
     }
 
     private static bool NeedsNodes(InodeSlot slot, ulong key)
@@ -230,29 +237,22 @@ internal sealed class FileWriter(BlockReader reader, BlockWriter writer, DirtyBl
 
     private void Cut(InodeSlot slot, ulong size, ulong old, SpaceLedger ledger)
     {
+        // The block that straddles the new end gets its zeros and its new size (R10), but only when the others could be dropped.
         ulong firstWhole = (size + BlockMask) & ~BlockMask;
-        if (size < firstWhole)
-        {
-            // The block that straddles the new end gets its zeros and its new size (R10).
-            ulong key = size & ~BlockMask;
-            if (Exists(slot, key))
-            {
-                DirtyBlock block = Change(slot, key, NeededBytes(key, old), whole: false, old, ledger);
-                block.Bytes[(int)(size - key)..].Clear();
-            }
-        }
-
+        DirtyBlock? straddling = size < firstWhole ? ChangeExisting(slot, size & ~BlockMask, old, ledger) : null;
         if (firstWhole < old)
             DropBlocks(slot, firstWhole, ulong.MaxValue >> 1, ledger);
+        if (straddling is not null)
+            Clear(straddling, size, firstWhole);
     }
 
-    private void ClearInside(InodeSlot slot, ulong begin, ulong end, ulong size, SpaceLedger ledger)
+    // The block at a key, to be changed in part; null where there is a hole.
+    private DirtyBlock? ChangeExisting(InodeSlot slot, ulong key, ulong size, SpaceLedger ledger) =>
+        Exists(slot, key) ? Change(slot, key, NeededBytes(key, size), whole: false, size, ledger) : null;
+
+    private static void Clear(DirtyBlock block, ulong begin, ulong end)
     {
-        ulong key = begin & ~BlockMask;
-        if (!Exists(slot, key))
-            return;
-        DirtyBlock block = Change(slot, key, NeededBytes(key, size), whole: false, size, ledger);
-        int from = (int)(begin - key), to = Math.Min((int)(end - key), block.Bytes.Length);
+        int from = (int)(begin - block.Key), to = Math.Min((int)(end - block.Key), block.Bytes.Length);
         if (from < to)
             block.Bytes[from..to].Clear();
     }
@@ -263,15 +263,6 @@ internal sealed class FileWriter(BlockReader reader, BlockWriter writer, DirtyBl
     private void DropBlocks(InodeSlot slot, ulong first, ulong last, SpaceLedger ledger)
     {
         InodeContent content = slot.Current.Content;
-        if (slot.Dirty is DirtyBlocks dirty && dirty.Count > 0)
-        {
-            foreach (DirtyBlock block in dirty.InRange(first, last))
-            {
-                dirty.Remove(block.Key);
-                writeOut.Drop(block);
-            }
-        }
-
         ulong open = writeOut.OpenTid;
         content.Tree.DeleteRange(
             reader,
@@ -286,5 +277,12 @@ internal sealed class FileWriter(BlockReader reader, BlockWriter writer, DirtyBl
                     writer.Discard(gone.Type, gone.Physical);
             },
             ledger);
+        if (slot.Dirty is not DirtyBlocks dirty || dirty.Count == 0)
+            return;
+        foreach (DirtyBlock block in dirty.InRange(first, last))
+        {
+            dirty.Remove(block.Key);
+            writeOut.Drop(block);
+        }
     }
 }

@@ -138,14 +138,17 @@ public sealed partial class PfsMount
         ref InodeData source = ref move.Source.Current.Content.Data;
         ulong tid = writer.NextModifyTid();
         Index.MarkDirty(move.Source, ledger);
+
+        // Two entries change: the way to the second one is in memory before the first is touched.
+        State.DirectoryWriter!.Prepare(from, entry, ledger);
         if (move.Target is not null)
         {
             Index.MarkDirty(move.Target, ledger);
-            State.DirectoryWriter!.Retarget(to, newEntry, source.InodeNumber, source.Type, writer.OpenTid, tid, ledger);
+            State.DirectoryWriter.Retarget(to, newEntry, source.InodeNumber, source.Type, writer.OpenTid, tid, ledger);
         }
         else
         {
-            Hammer2Error error = State.DirectoryWriter!.TryAdd(to, newName, source.InodeNumber, source.Type, writer.OpenTid, tid, ledger);
+            Hammer2Error error = State.DirectoryWriter.TryAdd(to, newName, source.InodeNumber, source.Type, writer.OpenTid, tid, ledger);
             if (error != Hammer2Error.None)
                 return error;
         }
@@ -176,7 +179,10 @@ public sealed partial class PfsMount
         ulong tid = writer.NextModifyTid();
         Index.MarkDirty(move.Source, ledger);
         Index.MarkDirty(move.Target, ledger);
-        State.DirectoryWriter!.Retarget(from, entry, target.InodeNumber, target.Type, writer.OpenTid, tid, ledger);
+
+        // As in Replace: the second change must not fail.
+        State.DirectoryWriter!.Prepare(to, newEntry, ledger);
+        State.DirectoryWriter.Retarget(from, entry, target.InodeNumber, target.Type, writer.OpenTid, tid, ledger);
         State.DirectoryWriter.Retarget(to, newEntry, source.InodeNumber, source.Type, writer.OpenTid, tid, ledger);
         CountSubdirectory(from, source.Type, -1);
         CountSubdirectory(from, target.Type, +1);

@@ -3,6 +3,7 @@
 // The blocks that they replace stay as they are (R16). Calls that change need the owner's exclusive lock, the others
 // its shared one; a tree that several owners reach (the inode index) brings a lock of its own.
 
+using System.Runtime.InteropServices;
 using Hammer2.Engine.Blocks;
 using Hammer2.Engine.Buffers;
 using Hammer2.Engine.Format;
@@ -84,7 +85,52 @@ internal sealed partial class MutableTree
     internal bool TryFind(BlockReader reader, ulong key, out BlockRef found)
     {
         found = default;
-        return Gather(reader, key, key, System.Runtime.InteropServices.MemoryMarshal.CreateSpan(ref found, 1), null, out _) == 1;
+        return Gather(reader, key, key, MemoryMarshal.CreateSpan(ref found, 1), null, out _) == 1;
+    }
+
+    /// <summary>
+    /// The entry of exactly this range, after it was made sure that one can be put there: all that <see cref="Put"/> and <see cref="Delete"/> will
+    /// read is readable and in order. Who accepts a change that is entered later asks first: what is found out then fails the whole volume.
+    /// </summary>
+    /// <returns>Type EMPTY when the place is free.</returns>
+    /// <exception cref="Hammer2Exception">A block on the way is damaged, or other ranges lie in the place.</exception>
+    internal BlockRef CheckPlace(BlockReader reader, ulong key, int keyBits)
+    {
+        _lock?.EnterReadLock();
+        BlockLease lease = default;
+        bool leased = false;
+        try
+        {
+            ulong lastKey = key + ((1UL << keyBits) - 1);
+            TreeNode? changed = Root;
+            for (int depth = 0; ; depth++)
+            {
+                ReadOnlySpan<BlockRef> refs = changed is not null ? changed.Refs : MemoryMarshal.Cast<byte, BlockRef>(lease.Data);
+                int index = NodeArray.FirstReaching(refs, key);
+                if (index == refs.Length || refs[index].Key > lastKey)
+                    return default;
+                BlockRef bref = refs[index];
+                bool covers = bref.Key <= key && bref.LastKey >= lastKey;
+                if (!covers || !bref.IsNode && (bref.Key != key || bref.KeyBits != keyBits))
+                    throw new Hammer2Exception(Hammer2Error.Corrupt, $"Blockref {bref} overlaps the place of key 0x{key:x}/{keyBits}; run fsck.");
+                if (!bref.IsNode)
+                    return bref;
+                changed = changed?.ChildAt(index);
+                if (changed is not null)
+                    continue;
+                if (leased)
+                    lease.Dispose();
+                leased = false;
+                lease = Load(reader, bref, depth);
+                leased = true;
+            }
+        }
+        finally
+        {
+            if (leased)
+                lease.Dispose();
+            _lock?.ExitReadLock();
+        }
     }
 
     /// <summary>The leaf entries whose ranges contain the keys, which ascend; type EMPTY where there is none.</summary>
@@ -260,7 +306,7 @@ internal sealed partial class MutableTree
         }
     }
 
-    /// <summary>Removes every entry that lies wholly in a range; subtrees on the medium are dropped unread.</summary>
+    /// <summary>Removes every entry that lies wholly in a range, or none when what must be read for it cannot be; subtrees on the medium are dropped unread.</summary>
     /// <param name="reader">Where clean nodes come from.</param>
     /// <param name="begin">First key.</param>
     /// <param name="end">Last key, inclusive.</param>
@@ -271,6 +317,8 @@ internal sealed partial class MutableTree
         _lock?.EnterWriteLock();
         try
         {
+            LoadBorder(reader, begin, begin, end, ledger);
+            LoadBorder(reader, end, begin, end, ledger);
             var work = new Stack<(TreeNode Node, ulong Begin, ulong End, int Depth)>();
             work.Push((Root, begin, end, 0));
             while (work.TryPop(out var step))
@@ -303,6 +351,19 @@ internal sealed partial class MutableTree
         finally
         {
             _lock?.ExitWriteLock();
+        }
+    }
+
+    // The nodes that hold a border of a range and reach beyond it: from there on, removing the range reads nothing.
+    private void LoadBorder(BlockReader reader, ulong border, ulong begin, ulong end, SpaceLedger? ledger)
+    {
+        TreeNode node = Root;
+        for (int depth = 0; ; depth++)
+        {
+            int index = node.FirstReaching(border);
+            if (index == node.Count || node[index].Key > border || !node[index].IsNode || node[index].Key >= begin && node[index].LastKey <= end)
+                return;
+            node = Dirty(reader, node, index, depth, ledger);
         }
     }
 
@@ -378,17 +439,25 @@ internal sealed partial class MutableTree
         if (parent.ChildAt(index) is TreeNode child)
             return child;
         BlockRef bref = parent[index];
-        if (bref.Type != BlockRefType.Indirect || depth >= BlockTree.DepthMax)
-            throw new Hammer2Exception(Hammer2Error.Corrupt, $"Blockref {bref} cannot be an indirect block here; run fsck.");
-        using BlockLease lease = reader.GetMetadata(bref);
-        ReadOnlySpan<BlockRef> refs = System.Runtime.InteropServices.MemoryMarshal.Cast<byte, BlockRef>(lease.Data);
-        if (!refs.IsEmpty && (refs[0].Key < bref.Key || refs[^1].LastKey > bref.LastKey))
-            throw new Hammer2Exception(Hammer2Error.Corrupt, $"Blockref {bref} holds entries outside its range; run fsck.");
-        child = new TreeNode(bref.Physical.Bytes / FormatLimits.BlockRefBytes, refs);
+        using BlockLease lease = Load(reader, bref, depth);
+        child = new TreeNode(bref.Physical.Bytes / FormatLimits.BlockRefBytes, MemoryMarshal.Cast<byte, BlockRef>(lease.Data));
         GuardNode(child, bref.MirrorTid);
         parent.SetPending(index, child);
         NodesInMemory++;
         ledger?.Charge(child.Radix);
         return child;
+    }
+
+    // The array of a node on the medium that may be changed: with every key in its place.
+    private static BlockLease Load(BlockReader reader, in BlockRef bref, int depth)
+    {
+        if (bref.Type != BlockRefType.Indirect || depth >= BlockTree.DepthMax)
+            throw new Hammer2Exception(Hammer2Error.Corrupt, $"Blockref {bref} cannot be an indirect block here; run fsck.");
+        BlockLease lease = reader.GetMetadata(bref);
+        ReadOnlySpan<BlockRef> refs = MemoryMarshal.Cast<byte, BlockRef>(lease.Data);
+        if (refs.IsEmpty || refs[0].Key >= bref.Key && refs[^1].LastKey <= bref.LastKey)
+            return lease;
+        lease.Dispose();
+        throw new Hammer2Exception(Hammer2Error.Corrupt, $"Blockref {bref} holds entries outside its range; run fsck.");
     }
 }
