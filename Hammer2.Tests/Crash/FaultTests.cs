@@ -24,6 +24,12 @@ public sealed class FaultTests
     public void OneOperationSurvivesEveryFailingCall() =>
         Expect(CrashWorkloads.Single().Where(w => w.Name.StartsWith("overwrite part", StringComparison.Ordinal)), new FaultTrial(1), workloadsMin: 2);
 
+    // A hole was punched through its first block when the last one could not be read; a file was cut at the border of one indirect block and
+    // stayed long because the next one could not be read. Whoever reads between two changes leaves half an operation.
+    [TestMethod]
+    public void OperationsOnLargeTreesChangeAllOrNothing() =>
+        Expect(CrashLargeTrees.All(), new FaultTrial(HammerSeed.Get()) { Modes = [FaultMode.Once], Kinds = [DeviceCall.Read] }, workloadsMin: 20);
+
     [TestMethod]
     public void RandomWorkloadsSurviveFailingCalls()
     {

@@ -55,6 +55,7 @@ internal sealed class CrashBench : IBench
         {
             yield return (CrashWorkloads.Single(), int.MaxValue);
             yield return (CrashWorkloads.SingleOnSmallVolume(), int.MaxValue);
+            yield return (CrashLargeTrees.All(), sample * SampleGrowth);
         }
 
         yield return (CrashWorkloads.Long(), sample * SampleGrowth);

@@ -63,7 +63,7 @@ internal static class CrashWorkloads
     {
         if (name.StartsWith(RandomName, StringComparison.Ordinal) && int.TryParse(name.AsSpan(RandomName.Length).ToString().Split(' ')[0], CultureInfo.InvariantCulture, out int seed))
             return Random(seed);
-        IEnumerable<CrashWorkload> all = Single().Concat(SingleOnSmallVolume()).Concat(Long()).Concat(Pairs());
+        IEnumerable<CrashWorkload> all = Single().Concat(SingleOnSmallVolume()).Concat(CrashLargeTrees.All()).Concat(Long()).Concat(Pairs());
         return all.FirstOrDefault(workload => workload.ToString() == name) ?? all.FirstOrDefault(workload => workload.Name == name)
             ?? throw new UnknownWorkloadException($"There is no workload \"{name}\"; names are such as \"overwrite block (plain)\", \"cut; sync; append (plain)\" or \"random 4711\".");
     }

@@ -44,7 +44,11 @@ internal sealed class FaultBench : IBench
     private static IEnumerable<(IEnumerable<CrashWorkload> Workloads, int CallsMax)> Parts(int seed, int round)
     {
         if (round == 1)
+        {
             yield return (CrashWorkloads.Single(), int.MaxValue);
+            yield return (CrashLargeTrees.All(), int.MaxValue);
+        }
+
         yield return (Enumerable.Range(0, WalksPerRound).Select(i => CrashWorkloads.Random(unchecked(seed + i))), LongSample);
     }
 }

@@ -32,7 +32,8 @@ internal sealed class FaultRun(CrashWorkload workload, IReadOnlyList<MemoryBlock
     /// <summary>What it is at.</summary>
     internal string Stage { get; private set; } = "preparing";
 
-    private long Failures => _devices.Sum(device => device.Failures);
+    /// <summary>Calls that failed.</summary>
+    internal long Failures => _devices.Sum(device => device.Failures);
 
     internal long Calls(int volume, DeviceCall call) => _devices[volume].CallsOf(call);
 
