@@ -51,8 +51,12 @@ internal sealed partial class InodeIndex
         {
             data.InodeNumber = NextInode;
             // The path that the commit will need must be readable: better refused now than found out then.
-            if (!_chargedGroups.Contains(data.InodeNumber >> GroupRadix) && Tree.TryFind(_reader, data.InodeNumber, out BlockRef taken))
+            if (!_chargedGroups.Contains(data.InodeNumber >> GroupRadix)
+                && Tree.CheckPlace(_reader, data.InodeNumber, 0) is { Type: not BlockRefType.Empty } taken)
+            {
                 throw new Hammer2Exception(Hammer2Error.Corrupt, $"Blockref {taken} stands where new inode {data.InodeNumber} belongs; run fsck.");
+            }
+
             NextInode++;
             var bref = new BlockRef { Type = BlockRefType.Inode, Methods = methods, Key = data.InodeNumber };
             var slot = new InodeSlot(this, data.InodeNumber, new InodeChain(bref, InodeContent.Create(data, methods)));
@@ -62,7 +66,10 @@ internal sealed partial class InodeIndex
         }
     }
 
-    /// <summary>Says that the next commit must write this inode. The caller holds its lock exclusively, inside an operation.</summary>
+    /// <summary>
+    /// Says that the next commit must write this inode. The caller holds its lock exclusively, inside an operation, and has changed nothing yet: an
+    /// inode whose place in the index is damaged fails the operation here, not the volume in the commit.
+    /// </summary>
     internal void MarkDirty(InodeSlot slot, SpaceLedger? ledger)
     {
         lock (_gate)
@@ -237,20 +244,21 @@ internal sealed partial class InodeIndex
 
     private void MarkDirtyUnderGate(InodeSlot slot, SpaceLedger? ledger)
     {
+        if (_dirty.Contains(slot))
+            return;
         if (slot.IsLegacy)
             throw new Hammer2Exception(
                 Hammer2Error.Unsupported, $"Inode {slot.InodeNumber} lies in its directory, as very old volumes have it: it can be read, not changed.");
-        if (!slot.IsDirty)
-        {
-            // Who is about to let it leave has looked whether it is dirty; the pin of the caller then holds it.
-            lock (DoorOf(slot.InodeNumber))
-                slot.IsDirty = true;
-        }
+        ulong group = slot.InodeNumber >> GroupRadix;
+        if (!_chargedGroups.Contains(group) && !ReferenceEquals(slot, Root))
+            Tree.CheckPlace(_reader, slot.InodeNumber, 0);
 
-        if (!_dirty.Add(slot))
-            return;
+        // Who is about to let it leave has looked whether it is dirty; the pin of the caller then holds it.
+        lock (DoorOf(slot.InodeNumber))
+            slot.IsDirty = true;
+        _dirty.Add(slot);
         ledger?.Charge(FormatLimits.AllocationRadixMin);
-        if (_chargedGroups.Add(slot.InodeNumber >> GroupRadix))
+        if (_chargedGroups.Add(group))
             ledger?.Charge(NodeRadix, 2);
     }
 

@@ -43,6 +43,7 @@ public sealed partial class PfsMount
         if (error != Hammer2Error.None)
             return error;
 
+        Index.MarkDirty(directory.Inode.Slot, operation.Ledger);
         InodeData data = NewData(parent, what);
         byte methods = MethodsBelow(parent);
         Inode inode = Index.Create(data, methods, operation.Ledger);
@@ -65,7 +66,7 @@ public sealed partial class PfsMount
             return error;
         }
 
-        Touch(directory.Inode.Slot, data.ModifyTime, operation.Ledger);
+        Touch(directory.Inode.Slot, data.ModifyTime);
         CountSubdirectory(parent, what.Type, +1);
         vnode = new Vnode(this, inode);
         return Hammer2Error.None;
@@ -98,6 +99,7 @@ public sealed partial class PfsMount
             return Hammer2Error.NotPermitted;
         if (data.LinkCount >= LinkCountMax)
             return Hammer2Error.TooManyLinks;
+        Index.MarkDirty(directory.Inode.Slot, operation.Ledger);
         Index.MarkDirty(slot, operation.Ledger);
         error = State.DirectoryWriter!.TryAdd(
             parent, name, slot.InodeNumber, data.Type, writer.OpenTid, writer.NextModifyTid(), operation.Ledger);
@@ -106,7 +108,7 @@ public sealed partial class PfsMount
         long now = MediaTime.Now();
         data.LinkCount++;
         data.ChangeTime = now;
-        Touch(directory.Inode.Slot, now, operation.Ledger);
+        Touch(directory.Inode.Slot, now);
         return Hammer2Error.None;
     }
 
@@ -188,12 +190,13 @@ public sealed partial class PfsMount
         }
 
         long now = MediaTime.Now();
+        Index.MarkDirty(directory, ledger);
         if (target is not null)
             Index.MarkDirty(target.Slot, ledger);
         State.DirectoryWriter!.Remove(parent, entry, ledger);
         if (target is not null)
             DropName(target.Slot, now, writer.OpenTid);
-        Touch(directory, now, ledger);
+        Touch(directory, now);
         CountSubdirectory(parent, entry.DirentType, -1);
         return Hammer2Error.None;
     }
@@ -331,13 +334,14 @@ public sealed partial class PfsMount
         Index.Close(inode);
     }
 
-    private void Touch(InodeSlot directory, long now, SpaceLedger ledger)
+    // A directory whose names changed; it was marked dirty before.
+    private static void Touch(InodeSlot directory, long now)
     {
+        Invariant.Check(directory.IsDirty);
         directory.NamesChanged();
         ref InodeData data = ref directory.Current.Content.Data;
         data.ModifyTime = now;
         data.ChangeTime = now;
-        Index.MarkDirty(directory, ledger);
     }
 
     // DragonFly leaves 1 in every directory; where another system counts subdirectories, the count goes on (5.4).

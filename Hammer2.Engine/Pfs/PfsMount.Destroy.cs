@@ -33,8 +33,9 @@ public sealed partial class PfsMount
             return error;
         if (entry.Type != BlockRefType.Dirent)
             return Hammer2Error.Unsupported;
+        Index.MarkDirty(directory.Inode.Slot, operation.Ledger);
         State.DirectoryWriter!.Remove(parent, entry, operation.Ledger);
-        Touch(directory.Inode.Slot, MediaTime.Now(), operation.Ledger);
+        Touch(directory.Inode.Slot, MediaTime.Now());
         return Hammer2Error.None;
     }
 

@@ -137,6 +137,8 @@ public sealed partial class PfsMount
         InodeContent from = move.From.Current.Content, to = move.To.Current.Content;
         ref InodeData source = ref move.Source.Current.Content.Data;
         ulong tid = writer.NextModifyTid();
+        Index.MarkDirty(move.From, ledger);
+        Index.MarkDirty(move.To, ledger);
         Index.MarkDirty(move.Source, ledger);
 
         // Two entries change: the way to the second one is in memory before the first is touched.
@@ -165,9 +167,9 @@ public sealed partial class PfsMount
         CountSubdirectory(to, source.Type, +1);
         source.ParentInode = move.To.InodeNumber;
         source.ChangeTime = now;
-        Touch(move.From, now, ledger);
+        Touch(move.From, now);
         if (!ReferenceEquals(move.From, move.To))
-            Touch(move.To, now, ledger);
+            Touch(move.To, now);
         return Hammer2Error.None;
     }
 
@@ -177,6 +179,8 @@ public sealed partial class PfsMount
         ref InodeData source = ref move.Source.Current.Content.Data;
         ref InodeData target = ref move.Target!.Current.Content.Data;
         ulong tid = writer.NextModifyTid();
+        Index.MarkDirty(move.From, ledger);
+        Index.MarkDirty(move.To, ledger);
         Index.MarkDirty(move.Source, ledger);
         Index.MarkDirty(move.Target, ledger);
 
@@ -193,9 +197,9 @@ public sealed partial class PfsMount
         target.ParentInode = move.From.InodeNumber;
         source.ChangeTime = now;
         target.ChangeTime = now;
-        Touch(move.From, now, ledger);
+        Touch(move.From, now);
         if (!ReferenceEquals(move.From, move.To))
-            Touch(move.To, now, ledger);
+            Touch(move.To, now);
         return Hammer2Error.None;
     }
 

@@ -50,6 +50,31 @@ public sealed class DamagedWritableTests
         CollectionAssert.AreEqual(block, Content(reading, "/after"));
     }
 
+    // Searching passes over entries outside their array's range, changing does not: the commit found that out, and the volume turned read-only.
+    [TestMethod]
+    public void IndexThatCanOnlyBeReadFailsTheChangeAlone()
+    {
+        var image = new ImageBuilder();
+        ulong inside = image.NewInodeNumber(), outside = inside + 0x4000;
+        image.AddInode(inside, ImageBuilder.EmbeddedInodeBlock(inside, ObjectType.File, "old"u8));
+        image.AddInode(outside, ImageBuilder.EmbeddedInodeBlock(outside, ObjectType.File, "far"u8));
+        image.AddName("inside", inside, ObjectType.File);
+        image.RootBlockset = [image.Indirect(0, 12, [.. image.Inodes]), image.Pack(image.RootEntries, 3)[0]];
+        image.EditRootInode = (ref InodeData data) => data.PfsNextInode = 0x9000;
+        using Hammer2Volume volume = Hammer2Volume.Open([image.Finish()], s_writable);
+        using PfsMount pfs = volume.OpenPfs(ImageBuilder.Label);
+        using Vnode file = Open(pfs, "/inside");
+        Assert.AreEqual(Hammer2Error.Corrupt, Assert.ThrowsExactly<Hammer2Exception>(() => file.TryWrite(0, "new"u8)).Error);
+        using Vnode root = Open(pfs, "/");
+        Assert.AreEqual(Hammer2Error.Corrupt, Assert.ThrowsExactly<Hammer2Exception>(() => pfs.TryUnlink(root, "inside"u8)).Error);
+        CollectionAssert.AreEqual("old"u8.ToArray(), Content(pfs, "/inside"));
+
+        // Where the index is sound everything works.
+        Put(pfs, "/new", Noise(Block, 9));
+        volume.Sync();
+        Assert.IsTrue(volume.IsWritable);
+    }
+
     [TestMethod]
     [DynamicData(nameof(Damaged))]
     public void DamageFailsOnlyWhatItBelongsTo(string name)
