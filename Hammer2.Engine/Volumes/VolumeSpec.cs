@@ -1,5 +1,5 @@
 // How people name a volume: PATH[:PATH...][@LABEL]. A drive letter's colon does not separate, nor do the colons
-// and at signs of a path that exists as written.
+// and at signs of a path that exists as written, nor the at signs and slashes of a label behind volumes that exist.
 
 using Hammer2.Engine.Primitives;
 
@@ -20,6 +20,8 @@ public sealed record VolumeSpec(IReadOnlyList<string> Paths, string? Label)
         if (exists(text))
             return new VolumeSpec([text], null);
 
+        if (WithOddLabel(text, exists) is { } odd)
+            return odd;
         string? label = null;
         string paths = text;
         int at = text.LastIndexOf('@');
@@ -41,6 +43,25 @@ public sealed record VolumeSpec(IReadOnlyList<string> Paths, string? Label)
 
     /// <inheritdoc/>
     public override string ToString() => string.Join(':', Paths) + (Label is null ? "" : "@" + Label);
+
+    // Other implementations allow every byte in a label. One with an at sign or a slash is meant when only then all volumes exist.
+    private static VolumeSpec? WithOddLabel(string text, Func<string, bool> exists)
+    {
+        VolumeSpec? found = null;
+        for (int at = text.LastIndexOf('@'); at > 0; at = text.LastIndexOf('@', at - 1))
+        {
+            string label = text[(at + 1)..];
+            string paths = text[..at];
+            List<string> parts = exists(paths) ? [paths] : Split(paths);
+            if (label.Length == 0 || !parts.TrueForAll(part => part.Length > 0 && exists(part)))
+                continue;
+            if (found is not null)
+                return null;
+            found = new VolumeSpec(parts, label);
+        }
+
+        return found;
+    }
 
     private static List<string> Split(string paths)
     {

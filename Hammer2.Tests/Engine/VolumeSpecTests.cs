@@ -50,6 +50,20 @@ public sealed class VolumeSpecTests
     public void PathThatExistsAsWrittenIsOnePath(string text, string existing, string expected) =>
         Assert.AreEqual(expected, Shown(VolumeSpec.Parse(text, p => p == existing)));
 
+    // The reference makes PFSs with these labels; they could be listed and not be opened.
+    [TestMethod]
+    [DataRow("a.img@b@c", "a.img label b@c")]
+    [DataRow("a.img@b/c", "a.img label b/c")]
+    [DataRow("a.img@@", "a.img label @")]
+    [DataRow("a.img:b.img@x@y/z", "a.img + b.img label x@y/z")]
+    [DataRow("a.img@c.img@L", "a.img@c.img label L")]
+    [DataRow("a.img:gone.img@x@y", "a.img + gone.img@x label y")]
+    public void LabelsWithAtSignsAndSlashesAreUnderstoodWhereTheVolumesExist(string text, string expected)
+    {
+        string[] existing = ["a.img", "b.img", "a.img@c.img"];
+        Assert.AreEqual(expected, Shown(VolumeSpec.Parse(text, existing.Contains)));
+    }
+
     [TestMethod]
     [DataRow("")]
     [DataRow("@DATA")]
