@@ -88,7 +88,10 @@ public sealed class FuseMount : IDisposable
         if (!pfs.Volume.IsWritable)
             options = options with { ReadOnly = true };
         var owners = new FuseOwners(options.Uid, options.Gid);
-        var fileSystem = new Hammer2FileSystem(pfs, owners, options.CacheTime, options.Logger);
+        var fileSystem = new Hammer2FileSystem(pfs, owners, options.CacheTime, options.Logger)
+        {
+            KernelKeepsTimes = options.WritebackCache && !options.ReadOnly,
+        };
         return Mount(fileSystem, options.Source ?? pfs.Label, target, options);
     }
 

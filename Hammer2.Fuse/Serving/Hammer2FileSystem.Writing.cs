@@ -53,7 +53,7 @@ internal sealed partial class Hammer2FileSystem
 
         try
         {
-            errno = Errno.From(vnode!.TrySetAttributes(changes));
+            errno = Errno.From(vnode!.TrySetAttributes(KernelKeepsTimes ? WithoutOwnTimes(changes, change.Valid, vnode) : changes));
             if (errno != 0)
                 return errno;
             attributes.ValidSeconds = _validSeconds;
@@ -246,6 +246,17 @@ internal sealed partial class Hammer2FileSystem
                 : null,
         };
         return 0;
+    }
+
+    // A size that comes without a time is truncate(2) to the size that the file has: the kernel changes no time for it, nor would
+    // it take one from here, so the times would be others after the next mount than programs saw.
+    private static AttributeChanges WithoutOwnTimes(in AttributeChanges changes, FuseSetAttributesFlags valid, Vnode vnode)
+    {
+        const FuseSetAttributesFlags Times = FuseSetAttributesFlags.ModifyTime | FuseSetAttributesFlags.ModifyTimeNow | FuseSetAttributesFlags.ChangeTime;
+        if (changes.Size is null || (valid & Times) != 0)
+            return changes;
+        var now = vnode.GetAttributes();
+        return changes with { ModifyTimeUs = now.ModifyTimeUs, ChangeTimeUs = now.ChangeTimeUs };
     }
 
     // fsync(2) of a volume that stopped taking changes: the program must learn that its data is not safe.

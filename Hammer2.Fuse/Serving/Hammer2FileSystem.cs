@@ -42,6 +42,9 @@ internal sealed partial class Hammer2FileSystem : IFuseFileSystem
         _damage = new DamageLog(logger);
     }
 
+    /// <summary>The kernel collects writes, and what it says about the times of files is what counts.</summary>
+    internal bool KernelKeepsTimes { get; init; }
+
     /// <inheritdoc/>
     public int Lookup(ulong parent, ReadOnlySpan<byte> name, ref FuseEntryOut entry)
     {
