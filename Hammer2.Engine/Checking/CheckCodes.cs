@@ -26,6 +26,7 @@ public static class CheckCodes
     internal static readonly CheckCode HeaderAreas = Error("header-areas", "The header does not describe this volume: do not write to it.");
     internal static readonly CheckCode HeaderTids = Error("header-tids", NoWrite);
     internal static readonly CheckCode HeaderSizes = Warning("header-sizes", "Only statistics are affected: free space is shown wrongly.");
+    internal static readonly CheckCode HeaderGrowth = Warning("header-growth", "Open the volumes for writing once, by a mount for example: that finishes the growth. Other systems refuse them until then.");
     internal static readonly CheckCode HeaderReserved = Warning("header-reserved", Harmless);
     internal static readonly CheckCode HeaderFields = Warning("header-fields", Harmless);
 

@@ -79,6 +79,14 @@ public sealed class VolumeChecker
             HeaderRules.CheckFields(_findings, member, member.Id == 0 ? chosen : VolumeHeaderCopy.Newest(member.Copies)!);
         }
 
+        if (volumes.UnfinishedGrowth is long claimed)
+        {
+            VolumeMember last = volumes.Members[^1];
+            _findings.Add(
+                CheckCodes.HeaderGrowth, default, (ulong)last.Start,
+                $"Volume {last.Id} says that it has {claimed} bytes, the filesystem uses {last.Length} of them: a growth was interrupted.");
+        }
+
         return Run(volumes, chosen);
     }
 

@@ -108,12 +108,19 @@ public sealed class VolumeSet : IDisposable
             member.Device.Dispose();
     }
 
-    /// <summary>The last volume got longer; the device has the bytes.</summary>
-    internal void Grow(long bytes)
+    /// <summary>
+    /// What the last volume's own header says, when that is more than the set has: a growth was interrupted after this header was
+    /// written and before the root volume's, which decides. Null otherwise.
+    /// </summary>
+    internal long? UnfinishedGrowth =>
+        _members.Length > 1 && (long)_members[^1].Header.VolumeSize > _members[^1].Length ? (long)_members[^1].Header.VolumeSize : null;
+
+    /// <summary>The last volume got longer; the device has the bytes. <paramref name="header"/> is its own header, when it is not the root volume.</summary>
+    internal void Grow(long bytes, VolumeHeader? header)
     {
         VolumeMember last = _members[^1];
         Invariant.Check(bytes > last.Length && bytes <= last.Device.Length);
-        _members[^1] = last with { Length = bytes };
+        _members[^1] = last with { Length = bytes, Header = header ?? last.Header };
         Length = last.Start + bytes;
     }
 
@@ -221,7 +228,20 @@ public sealed class VolumeSet : IDisposable
                 throw new Hammer2Exception(Hammer2Error.Corrupt, "The volumes add up to more than 2^63 bytes.");
         }
 
-        if (root.Header.TotalSize != expectedStart)
+        // The root volume's header decides. A last volume that claims more was being grown (Hammer2Volume.Grow), and nothing is there yet.
+        VolumeMember end = members[^1];
+        ulong total = root.Header.TotalSize;
+        bool wasGrowing = members.Count > 1 && end.Header.TotalSize == expectedStart && total > (ulong)end.Start && total < expectedStart;
+        if (wasGrowing && total % FormatLimits.VolumeAlignment == 0)
+        {
+            warnings.Add(
+                $"{end.Device.Name}: its header says {end.Length} bytes, of which the filesystem uses {total - (ulong)end.Start}; "
+                + "growing it was interrupted. Opening the filesystem for writing finishes it; until then other systems refuse it.");
+            members[^1] = end with { Length = (long)(total - (ulong)end.Start) };
+            return;
+        }
+
+        if (total != expectedStart)
             throw new Hammer2Exception(Hammer2Error.Corrupt, $"The header says {root.Header.TotalSize} bytes in all, the volumes have {expectedStart}.");
     }
 

@@ -58,6 +58,7 @@ public sealed partial class Hammer2Volume : IDisposable
 
             Recovery.Run(Reader, volumes.Header, Writer.Freemap, _logger);
             Writer.Committer.Start(options.CommitInterval);
+            FinishGrowth();
         }
         catch
         {

@@ -5,6 +5,7 @@ using System.Runtime.InteropServices;
 using System.Text;
 using Hammer2.Engine.Devices;
 using Hammer2.Engine.Format;
+using Hammer2.Engine.Volumes;
 using Hammer2.Engine.Topology;
 using Hammer2.Tests.Hostile;
 
@@ -87,22 +88,34 @@ internal static class NameControls
     ];
 
     /// <summary>Images that are made for one kind of finding; other kinds are there too.</summary>
-    internal static IEnumerable<(string Code, Func<IBlockDevice> Make)> Crafted() =>
+    internal static IEnumerable<(string Code, Func<IBlockDevice[]> Make)> Crafted() =>
     [
-        ("tree-depth", DeepTree),
+        ("tree-depth", () => [DeepTree()]),
         ("inode-number-range", () =>
         {
             var b = new ImageBuilder();
             b.AddInode(5, ImageBuilder.EmbeddedInodeBlock(5, ObjectType.File, "x"u8));
             b.AddName("five", 5, ObjectType.File);
-            return b.Finish();
+            return [b.Finish()];
         }),
-        ("inode-old-layout", () => Nested(0x500)),
-        ("inode-duplicate", () => Nested(ImageBuilder.FirstInode)),
-        ("dirent-duplicate", () => TwoNames(1, 2)),
-        ("dirent-duplicate", () => TwoNames(0x7FF0, 2)),
-        ("directory-cycle", Cycle),
+        ("inode-old-layout", () => [Nested(0x500)]),
+        ("inode-duplicate", () => [Nested(ImageBuilder.FirstInode)]),
+        ("dirent-duplicate", () => [TwoNames(1, 2)]),
+        ("dirent-duplicate", () => [TwoNames(0x7FF0, 2)]),
+        ("directory-cycle", () => [Cycle()]),
+        ("header-growth", HalfGrown),
     ];
+
+    // The last volume's header is that of the larger set, the root volume's is not.
+    private static IBlockDevice[] HalfGrown()
+    {
+        MemoryBlockDevice[] small = [new(1L << 30), new(64 << 20)];
+        VolumeFormatter.Format(small);
+        small[1].Extend(96 << 20);
+        VolumeHeader last = VolumeHeaderCopy.Newest(VolumeHeaderCopy.ReadAll(small[1]))!.Header!;
+        small[1].Write(0, new VolumeHeaderBuilder(last) { VolumeSize = 96 << 20, TotalSize = (1UL << 30) + (96 << 20) }.Seal());
+        return small;
+    }
 
     private static MediaBlock Directory(ImageEditor e) => e.FirstInode(d => d.Type == ObjectType.Directory && d.ParentInode == 1);
 

@@ -128,7 +128,12 @@ public sealed class GrowTests
         MemoryBlockDevice[] two = [new(GiB), new(64 * MiB)];
         VolumeFormatter.Format(two);
         using (Hammer2Volume several = Hammer2Volume.Open(two, new VolumeOptions { Writable = true }))
-            PfsTests.Refused(Hammer2Error.Unsupported, () => several.Grow(128 * MiB));
+        {
+            PfsTests.Refused(Hammer2Error.InvalidArgument, () => several.Grow());
+            PfsTests.Refused(Hammer2Error.InvalidArgument, () => several.Grow(64 * MiB));
+            PfsTests.Refused(Hammer2Error.InvalidArgument, () => several.Grow(long.MaxValue));
+        }
+
         using Hammer2Volume reading = Hammer2Volume.Open([Format(64 * MiB, 2)]);
         PfsTests.Refused(Hammer2Error.ReadOnly, () => reading.Grow(128 * MiB));
     }
@@ -204,6 +209,154 @@ public sealed class GrowTests
         Console.WriteLine($"{bench.States} states");
         Assert.IsEmpty(bench.Failures, string.Join("\n\n", bench.Failures));
         Assert.IsGreaterThan(20L, bench.States);
+    }
+
+    [TestMethod]
+    [DataRow(1, 64 * MiB, 72 * MiB)]
+    [DataRow(1, GiB, GiB + 64 * MiB)]
+    [DataRow(1, GiB, 7 * GiB)]
+    [DataRow(3, GiB + 8 * MiB, 3 * GiB)]
+    [DataRow(1, 2 * GiB, 4 * GiB + 256 * MiB)]
+    public void TheLastVolumeOfASetGrows(int rootZones, long before, long after)
+    {
+        MemoryBlockDevice[] set = [new(rootZones * GiB), new(GiB), new(before)];
+        VolumeFormatter.Format(set);
+        using (Hammer2Volume volume = Hammer2Volume.Open(set, new VolumeOptions { Writable = true }))
+        {
+            PfsTests.Put(volume, "DATA", "old", EngineRig.Bytes(1_000_000, 1));
+            set[2].Extend(after);
+            GrowReport report = volume.Grow();
+            Assert.AreEqual((before, after), (report.OldBytes, report.NewBytes));
+            Assert.AreEqual(rootZones * GiB + GiB + after, volume.VolumeSet.Length);
+            PfsTests.Put(volume, "DATA", "new", EngineRig.Bytes(1_000_000, 2));
+        }
+
+        MemoryBlockDevice[] fresh = [new(rootZones * GiB), new(GiB), new(after)];
+        using (Hammer2Volume same = Hammer2Volume.Open(set), large = Formatted(fresh))
+        {
+            Assert.AreEqual(large.Header.AllocatorSize, same.Header.AllocatorSize);
+            foreach ((VolumeMember expected, VolumeMember grown) in large.Members.Zip(same.Members))
+            {
+                Assert.AreEqual((expected.Start, expected.Length), (grown.Start, grown.Length));
+                Assert.AreEqual(expected.Copies.Count, grown.Copies.Count);
+
+                // Whichever copy another system takes, the sizes add up.
+                foreach (VolumeHeader header in grown.Copies.Select(static copy => copy.Header!))
+                {
+                    Assert.AreEqual((expected.Header.VolumeSize, expected.Header.TotalSize), (header.VolumeSize, header.TotalSize));
+                    Assert.AreEqual(expected.Header.AllocatorSize, header.AllocatorSize);
+                }
+            }
+
+            CollectionAssert.AreEqual(EngineRig.Bytes(1_000_000, 1), PfsTests.Get(same, "DATA", "old"));
+            CollectionAssert.AreEqual(EngineRig.Bytes(1_000_000, 2), PfsTests.Get(same, "DATA", "new"));
+        }
+
+        CheckReport check = VolumeChecker.Check(set);
+        Assert.AreEqual((0L, 0L), (check.Errors, check.Warnings), check.ToString());
+    }
+
+    [TestMethod]
+    public void TheNewSpaceOfASetIsUsed()
+    {
+        MemoryBlockDevice[] set = [new(GiB), new(64 * MiB)];
+        VolumeFormatter.Format(set, new VolumeFormatOptions { BootBytes = 8 * MiB, AuxBytes = 8 * MiB });
+        using (Hammer2Volume volume = Hammer2Volume.Open(set, new VolumeOptions { Writable = true }))
+        {
+            Assert.AreEqual(192 * MiB, volume.Grow(192 * MiB).NewBytes);
+            for (int i = 0; i < 10; i++)
+                PfsTests.Put(volume, "DATA", $"f{i}", EngineRig.Bytes(115_000_000, i));
+        }
+
+        CheckReport check = VolumeChecker.Check(set);
+        Assert.AreEqual((0L, 0L), (check.Errors, check.Warnings), check.ToString());
+        using Hammer2Volume again = Hammer2Volume.Open(set);
+        for (int i = 0; i < 10; i++)
+            Assert.IsTrue(EngineRig.Bytes(115_000_000, i).AsSpan().SequenceEqual(PfsTests.Get(again, "DATA", $"f{i}")));
+    }
+
+    // The power went between the two headers: reading goes on with the old size, opening for writing finishes the growth.
+    [TestMethod]
+    public void AHalfGrownSetIsReadAndFinished()
+    {
+        MemoryBlockDevice[] set = [new(GiB), new(GiB)];
+        VolumeFormatter.Format(set);
+        using (Hammer2Volume volume = Hammer2Volume.Open(set, new VolumeOptions { Writable = true }))
+            PfsTests.Put(volume, "DATA", "file", EngineRig.Bytes(1_000_000, 1));
+        MemoryBlockDevice root = set[0].Clone();
+        set[1].Extend(3 * GiB);
+        using (Hammer2Volume volume = Hammer2Volume.Open(set, new VolumeOptions { Writable = true }))
+            volume.Grow();
+
+        MemoryBlockDevice[] half = [root, set[1]];
+        using (Hammer2Volume reading = Hammer2Volume.Open(half))
+        {
+            Assert.AreEqual(2 * GiB, reading.VolumeSet.Length);
+            Assert.HasCount(1, reading.Warnings);
+            StringAssert.Contains(reading.Warnings[0], "interrupted", StringComparison.Ordinal);
+            CollectionAssert.AreEqual(EngineRig.Bytes(1_000_000, 1), PfsTests.Get(reading, "DATA", "file"));
+        }
+
+        CheckReport check = VolumeChecker.Check(half);
+        Assert.IsTrue(check.IsClean);
+        Assert.AreEqual("header-growth", check.Findings.Single(static f => f.Code.Severity == CheckSeverity.Warning).Code.Name);
+        using (Hammer2Volume.Open(half, new VolumeOptions { Writable = true }))
+        {
+            // Finished by opening.
+        }
+
+        check = VolumeChecker.Check(half);
+        Assert.AreEqual((0L, 0L), (check.Errors, check.Warnings), check.ToString());
+        using Hammer2Volume again = Hammer2Volume.Open(half);
+        Assert.AreEqual(4 * GiB, again.VolumeSet.Length);
+        Assert.IsEmpty(again.Warnings);
+        CollectionAssert.AreEqual(EngineRig.Bytes(1_000_000, 1), PfsTests.Get(again, "DATA", "file"));
+    }
+
+    // The newest header of the root volume is damaged: the one before leads to a state before the growth, and still to a set.
+    [TestMethod]
+    public void AnOlderHeaderOfAGrownSetStillFits()
+    {
+        MemoryBlockDevice[] set = [new(3 * GiB), new(GiB)];
+        VolumeFormatter.Format(set);
+        using (Hammer2Volume volume = Hammer2Volume.Open(set, new VolumeOptions { Writable = true }))
+            Assert.AreEqual(2 * GiB, volume.Grow(2 * GiB).NewBytes);
+        VolumeHeaderCopy newest = VolumeHeaderCopy.Newest(VolumeHeaderCopy.ReadAll(set[0]))!;
+        set[0].Write(newest.Offset + 100, [0xEE]);
+        using Hammer2Volume older = Hammer2Volume.Open(set);
+        Assert.AreEqual(5 * GiB, (long)older.Header.TotalSize);
+        Assert.AreEqual(5 * GiB, older.VolumeSet.Length);
+    }
+
+    [TestMethod]
+    [DataRow(GiB, GiB + 64 * MiB)]
+    [DataRow(GiB, 3 * GiB)]
+    public void EveryPowerCutLeavesASetOfTheOldSizeOrTheNew(long before, long after)
+    {
+        var setup = new CrashSetup($"set, {before / MiB} to {after / MiB}", before, after) { FormatBytes = before };
+        var bench = new CrashTrial(HammerSeed.Get()) { WriteEvery = 2, StatesMax = 400 };
+        bench.Run(new CrashWorkload("grow a set", setup, run =>
+        {
+            run.Write("/large", 1000, CrashRun.Noise(100_000, 60));
+            run.Step(() =>
+            {
+                run.Volume.Grow();
+                return Hammer2Error.None;
+            });
+            run.Sync();
+            run.Put("/after", CrashRun.Noise(500_000, 61));
+            run.Sync();
+        })
+        { Prior = CrashOps.Prior });
+        Console.WriteLine($"{bench.States} states");
+        Assert.IsEmpty(bench.Failures, string.Join("\n\n", bench.Failures));
+        Assert.IsGreaterThan(20L, bench.States);
+    }
+
+    private static Hammer2Volume Formatted(MemoryBlockDevice[] devices)
+    {
+        VolumeFormatter.Format(devices);
+        return Hammer2Volume.Open(devices);
     }
 
     private static MemoryBlockDevice Format(long bytes, uint version)
