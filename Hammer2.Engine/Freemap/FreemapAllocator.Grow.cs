@@ -20,7 +20,12 @@ internal sealed partial class FreemapAllocator
             _geometry = new FreemapGeometry(old.AllocatorBegin, totalBytes, allocatorSize);
             _zones.Grow(_geometry.ZoneCount);
             OpenSegments(old);
-            Interlocked.Add(ref _freeBytes, _geometry.AllocatableBytes - old.AllocatableBytes);
+            long free = Interlocked.Add(ref _freeBytes, _geometry.AllocatableBytes - old.AllocatableBytes);
+
+            // The reference's growfs left more than there is (format page 12.4); the next header shall not say so again.
+            long most = (long)Math.Min(allocatorSize, long.MaxValue);
+            if (free > most)
+                Interlocked.Add(ref _freeBytes, most - free);
             _findings++;
         }
     }

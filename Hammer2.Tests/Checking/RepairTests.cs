@@ -62,7 +62,8 @@ public sealed class RepairTests
         ["dmg-truncated-hard"] = "volume-unusable",
     };
 
-    private static readonly (string Code, Func<IBlockDevice> Make)[] s_crafted = [.. NameControls.Crafted()];
+    // A growth that was interrupted is no damage, and finished by whoever opens the set for writing.
+    private static readonly (string Code, Func<IBlockDevice[]> Make)[] s_crafted = [.. NameControls.Crafted().Where(static c => c.Code != "header-growth")];
 
     public static IEnumerable<object[]> Rows => s_all.Select((c, i) => new object[] { i, c.Codes });
 
@@ -115,7 +116,7 @@ public sealed class RepairTests
     [DynamicData(nameof(CraftedRows))]
     public void CraftedDamageDoesNotBecomeWorse(int index, string code)
     {
-        OverlayDevice device = WithAreas(s_crafted[index].Make());
+        OverlayDevice device = WithAreas(s_crafted[index].Make().Single());
         RepairReport report = RepairTwice([device]);
         Assert.IsGreaterThanOrEqualTo(report.After.Errors, report.Before.Errors, $"{code}: {report}");
         string[] stays = ["inode-number-range", "inode-old-layout", "inode-duplicate"];

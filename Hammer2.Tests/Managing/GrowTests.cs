@@ -9,6 +9,7 @@ using Hammer2.Engine.Pfs;
 using Hammer2.Engine.Primitives;
 using Hammer2.Engine.Volumes;
 using Hammer2.Tests.Hostile;
+using Hammer2.Tests.Images;
 using Hammer2.Tests.Requirements;
 using Hammer2.Torture.Crash;
 
@@ -19,6 +20,9 @@ public sealed class GrowTests
 {
     private const long MiB = 1L << 20;
     private const long GiB = 1L << 30;
+
+    // By default they follow the size, and would differ between a grown volume and one that was formatted large.
+    private static readonly VolumeFormatOptions s_smallAreas = new() { BootBytes = 8 * MiB, AuxBytes = 8 * MiB };
 
     [TestMethod]
     [DataRow(64 * MiB, 96 * MiB, 2u)]
@@ -138,6 +142,19 @@ public sealed class GrowTests
         PfsTests.Refused(Hammer2Error.ReadOnly, () => reading.Grow(128 * MiB));
     }
 
+    // The reference grew it from 2 GiB and counted 11 MiB more free than there are; grown on, it stayed so.
+    [TestMethod]
+    public void WhatTheReferenceCountedTwiceIsNotCountedOn()
+    {
+        MemoryBlockDevice[] devices = GoldenImages.Get("grown").CloneDevices();
+        devices[0].Extend(9 * GiB);
+        Assert.AreEqual(1L, VolumeChecker.Check(devices).CountOf("header-sizes"));
+        using (Hammer2Volume volume = Hammer2Volume.Open(devices, new VolumeOptions { Writable = true }))
+            volume.Grow();
+        CheckReport check = VolumeChecker.Check(devices);
+        Assert.AreEqual(0L, check.CountOf("header-sizes"), check.ToString());
+    }
+
     // The disk had a larger filesystem before: its header at 2 GiB, with a large transaction id, comes into range.
     [TestMethod]
     public void AnOldHeaderThatComesIntoRangeIsWiped()
@@ -220,7 +237,7 @@ public sealed class GrowTests
     public void TheLastVolumeOfASetGrows(int rootZones, long before, long after)
     {
         MemoryBlockDevice[] set = [new(rootZones * GiB), new(GiB), new(before)];
-        VolumeFormatter.Format(set);
+        VolumeFormatter.Format(set, s_smallAreas);
         using (Hammer2Volume volume = Hammer2Volume.Open(set, new VolumeOptions { Writable = true }))
         {
             PfsTests.Put(volume, "DATA", "old", EngineRig.Bytes(1_000_000, 1));
@@ -355,7 +372,7 @@ public sealed class GrowTests
 
     private static Hammer2Volume Formatted(MemoryBlockDevice[] devices)
     {
-        VolumeFormatter.Format(devices);
+        VolumeFormatter.Format(devices, s_smallAreas);
         return Hammer2Volume.Open(devices);
     }
 
