@@ -15,6 +15,7 @@ internal sealed class RecoveryScan
 {
     private const int PieceBytes = 4 << 20;
     private const int BlockBytes = FormatLimits.BlockBytesMax;
+    private const int SectorBytes = 4096;
     private const int UnitBytes = 1 << FormatLimits.AllocationRadixMin;
     private const int ReferenceBytes = 64;
     private const int KnownInodeFlags = 0x07;
@@ -79,9 +80,22 @@ internal sealed class RecoveryScan
         {
             Span<byte> block = piece[at..Math.Min(piece.Length, at + BlockBytes)];
             if (!whole && !TryRead(start + (ulong)at, block))
-                UnreadableBytes += block.Length;
+                ScanSectors(start + (ulong)at, block);
             else if (block.ContainsAnyExcept((byte)0))
                 ScanBlock(start + (ulong)at, block);
+        }
+    }
+
+    // What lies beside an unreadable sector is worth as much as anything else.
+    private void ScanSectors(ulong start, Span<byte> block)
+    {
+        for (int at = 0; at < block.Length; at += SectorBytes)
+        {
+            Span<byte> sector = block[at..Math.Min(block.Length, at + SectorBytes)];
+            if (!TryRead(start + (ulong)at, sector))
+                UnreadableBytes += sector.Length;
+            else if (sector.ContainsAnyExcept((byte)0))
+                ScanBlock(start + (ulong)at, sector);
         }
     }
 

@@ -4,6 +4,8 @@
 
 using System.Security.Cryptography;
 using System.Text;
+using Hammer2.Cli.Output;
+using Hammer2.Engine.Checking;
 using Hammer2.Engine.Devices;
 using Hammer2.Engine.Format;
 using Hammer2.Engine.Pfs;
@@ -11,12 +13,14 @@ using Hammer2.Engine.Primitives;
 using Hammer2.Engine.Volumes;
 using Hammer2.Tests.Checking;
 using Hammer2.Tests.Cli;
+using Hammer2.Tests.Images;
 using Hammer2.Tests.Requirements;
+using Hammer2.Torture.Devices;
 
 namespace Hammer2.Tests.Managing;
 
 [TestClass]
-public sealed class RecoverTests
+public sealed class RecoverTests : CliTests
 {
     private const long VolumeBytes = 64L << 20;
 
@@ -239,6 +243,206 @@ public sealed class RecoverTests
         var host = new ChangedVolume.ListingHost([new Hammer2.Cli.Mounting.MountedVolume(search.Image, "DATA", search.Target, false, null)]);
         CliRun.On(host, ["recover", search.Image, "x", Path.Combine(search.Target, "inside")]).Expect(2).ExpectOneLine("is on the volume");
         CliRun.On(host, ["recover", search.Target, "x", search.Target + "2"]).Expect(1).ExpectOneLine("nothing on");
+    }
+
+    [TestMethod]
+    [DataRow(false, "vol2/straddle")]
+    [DataRow(true, "vol2/straddle")]
+    [DataRow(true, "grow")]
+    public void ASetIsSearchedInAnyOrderAndWithoutHeaders(bool blank, string path)
+    {
+        byte[] expected = CliRun.Of("cat", CliRun.Image("multi-volume") + "@MV", "/" + path).Expect(0).OutputBytes;
+        IBlockDevice[] three = [.. GoldenImages.Get("multi-volume").Devices.Select(static device => new OverlayDevice(device))];
+        if (!blank)
+        {
+            CollectionAssert.AreEqual(expected, Restored([three[2], three[0], three[1]], path, out bool fromHeaders));
+            Assert.IsFalse(fromHeaders);
+            return;
+        }
+
+        foreach (IBlockDevice device in three)
+        {
+            for (int copy = 0; copy * FormatLimits.VolumeHeaderSpacing < device.Length; copy++)
+                device.Write(copy * FormatLimits.VolumeHeaderSpacing, new byte[FormatLimits.VolumeHeaderBytes]);
+        }
+
+        CollectionAssert.AreEqual(expected, Restored(three, path, out bool guessed));
+        Assert.IsTrue(guessed);
+    }
+
+    [TestMethod]
+    public void WhatLiesOnOtherVolumesThanTheMissingOneIsFound()
+    {
+        MemoryBlockDevice[] two = [new(1L << 30), new(1L << 30)];
+        VolumeFormatter.Format(two);
+        using (Hammer2Volume volume = Hammer2Volume.Open(two, new VolumeOptions { Writable = true }))
+            PfsTests.Put(volume, "DATA", "letter", EngineRig.Bytes(150_000, 4));
+        CollectionAssert.AreEqual(EngineRig.Bytes(150_000, 4), Restored([two[0]], "letter", out bool guessed));
+        Assert.IsFalse(guessed);
+    }
+
+    // A sector that cannot be read took the 64 KiB around it along: 60 inodes that were readable.
+    [TestMethod]
+    public void WhatLiesBesideAnUnreadableSectorIsFound()
+    {
+        using var rig = new EngineRig(bytes: VolumeBytes);
+        var at = new SortedDictionary<ulong, string>();
+        for (int i = 0; i < 24; i++)
+            rig.Create($"file-{i}", EngineRig.Bytes(100 + i, i)).Dispose();
+        rig.Sync();
+        for (int i = 0; i < 24; i++)
+        {
+            using Vnode file = rig.Open($"file-{i}");
+            at.Add(rig.InodeRef(file.InodeNumber).Physical.Offset, $"file-{i}");
+        }
+
+        rig.Volume.Dispose();
+        long sector = (long)at.Keys.First() & ~4095L;
+        string[] lost = [.. at.Where(pair => ((long)pair.Key & ~4095L) == sector).Select(static pair => pair.Value)];
+        string[] beside = [.. at.Where(pair => ((long)pair.Key & ~4095L) != sector && ((long)pair.Key & ~65535L) == (sector & ~65535L)).Select(static pair => pair.Value)];
+        Assert.IsNotEmpty(beside);
+        foreach (string name in beside)
+        {
+            byte[] bytes = Restored([new BadSector(rig.Memory, sector)], name, out _);
+            CollectionAssert.AreEqual(EngineRig.Bytes(bytes.Length, bytes.Length - 100), bytes);
+        }
+
+        using var recovery = new MediaRecovery([new BadSector(rig.Memory, sector)]);
+        byte[][] names = [Encoding.ASCII.GetBytes(lost[0])];
+        recovery.Scan(names);
+        Assert.AreEqual(4096L, recovery.UnreadableBytes);
+        foreach (RecoveredName found in recovery.Find(names, isAbsolute: false))
+            Assert.IsEmpty(recovery.Versions(found));
+    }
+
+    [TestMethod]
+    public void UnreadableDataIsLostDataAndNothingElse()
+    {
+        using var rig = new EngineRig(bytes: VolumeBytes);
+        byte[] content = EngineRig.Bytes(200_000, 7);
+        long second;
+        using (Vnode file = rig.Create("letter", content))
+        {
+            rig.Sync();
+            second = (long)rig.DataRef(file, 65536).Physical.Offset;
+        }
+
+        rig.Volume.Dispose();
+        byte[][] names = ["letter"u8.ToArray()];
+        using var strict = new MediaRecovery([new BadSector(rig.Memory, second + 8192)]);
+        strict.Scan(names);
+        Assert.HasCount(1, strict.Read(strict.Versions(strict.Find(names, true).Single())[0], static (_, _) => { }));
+        using var relaxed = new MediaRecovery([new BadSector(rig.Memory, second + 8192)], new RecoveryOptions { IsRelaxed = true });
+        relaxed.Scan(names);
+        byte[] bytes = new byte[4 * 65536];
+        var lost = relaxed.Read(relaxed.Versions(relaxed.Find(names, true).Single())[0], (offset, piece) => piece.CopyTo(bytes.AsSpan((int)offset)));
+        Assert.AreEqual((65536L, 65536L), lost.Single());
+        content.AsSpan(65536, 65536).Clear();
+        CollectionAssert.AreEqual(content, bytes[..content.Length]);
+    }
+
+    [TestMethod]
+    public void StoppedBeforeAnythingWasRestoredItLeavesNoFolder()
+    {
+        using var rig = new EngineRig(bytes: VolumeBytes);
+        rig.Create("letter", EngineRig.Bytes(150_000, 6)).Dispose();
+        rig.Volume.Dispose();
+        using var search = new Search(rig.Memory);
+        using var stop = new CancellationTokenSource();
+        stop.Cancel();
+        CliRun run = CliRun.On(null, ["recover", search.Image, "letter", search.Target], stop.Token).Expect(130);
+        Assert.DoesNotContain("   at ", run.Error);
+        Assert.IsFalse(Directory.Exists(search.Target));
+        search.Run("recover", "letter").Expect(0);
+    }
+
+    [TestMethod]
+    public void StoppedInTheMiddleItLeavesWholeFilesOnly()
+    {
+        using var rig = new EngineRig(bytes: VolumeBytes);
+        byte[] first = EngineRig.Bytes(150_000, 6);
+        rig.Create("a-first", first).Dispose();
+        long inTheMiddle;
+        using (Vnode second = rig.Create("second", EngineRig.Bytes(400_000, 8)))
+        {
+            rig.Sync();
+            inTheMiddle = (long)rig.DataRef(second, 3 * 65536).Physical.Offset;
+        }
+
+        rig.Volume.Dispose();
+        using var folder = new TemporaryFolder();
+        using var stop = new CancellationTokenSource();
+        var device = new StopsAt(rig.Memory, inTheMiddle, stop);
+        using var recovery = new MediaRecovery([device]);
+        recovery.Scan([]);
+        device.IsArmed = true;
+        var failures = new FailureList();
+        string target = Directory.CreateDirectory(folder["restored"]).FullName;
+        Hammer2.Cli.Copying.ICopyDestination destination = OperatingSystem.IsWindows()
+            ? new Hammer2.Cli.Copying.WindowsDestination(target) : new Hammer2.Cli.Copying.UnixDestination(target);
+        var tree = new Hammer2.Cli.Copying.RecoveredTree(recovery, destination, filesOnly: false, relaxed: false, failures, stop.Token);
+        Assert.Throws<OperationCanceledException>(() => tree.Run(recovery.Find([], true), "root"u8.ToArray()).ToList());
+        string[] files = [.. Directory.GetFiles(target, "*", SearchOption.AllDirectories)];
+        Assert.DoesNotContain("second", files.Select(Path.GetFileName));
+        foreach (string file in files)
+            CollectionAssert.AreEqual(first, File.ReadAllBytes(file), file);
+    }
+
+    private static byte[] Restored(IReadOnlyList<IBlockDevice> devices, string path, out bool guessed)
+    {
+        byte[][] names = [.. path.Split('/').Select(Encoding.ASCII.GetBytes)];
+        using var recovery = new MediaRecovery([.. devices.Select(static device => new Borrowed(device))]);
+        recovery.Scan(names);
+        RecoveredVersion version = recovery.Versions(recovery.Find(names, isAbsolute: true).Single())[0];
+        byte[] bytes = new byte[(long)version.Inode.Size + FormatLimits.BlockBytesMax];
+        Assert.IsEmpty(recovery.Read(version, (offset, piece) => piece.CopyTo(bytes.AsSpan((int)offset))));
+        guessed = recovery.IsLayoutGuessed;
+        return bytes[..(int)version.Inode.Size];
+    }
+
+    /// <summary>Stays open when the recovery is done.</summary>
+    private class Borrowed(IBlockDevice below) : IBlockDevice
+    {
+        public string Name => below.Name;
+
+        public long Length => below.Length;
+
+        public int SectorSize => below.SectorSize;
+
+        public virtual void Read(long offset, Span<byte> buffer) => below.Read(offset, buffer);
+
+        public void Write(long offset, ReadOnlySpan<byte> data) => throw new InvalidOperationException("a recovery writes nothing");
+
+        public void Flush() => throw new InvalidOperationException("a recovery writes nothing");
+
+        public void Dispose()
+        {
+            // Whoever lent it goes on with it.
+        }
+    }
+
+    /// <summary>Has 4 KiB that cannot be read.</summary>
+    private sealed class BadSector(IBlockDevice below, long at) : Borrowed(below)
+    {
+        public override void Read(long offset, Span<byte> buffer)
+        {
+            if (offset < at + 4096 && offset + buffer.Length > at)
+                throw new Hammer2Exception(Hammer2Error.Io, "a sector cannot be read");
+            base.Read(offset, buffer);
+        }
+    }
+
+    /// <summary>Presses Ctrl+C when one block is read.</summary>
+    private sealed class StopsAt(IBlockDevice below, long at, CancellationTokenSource stop) : Borrowed(below)
+    {
+        internal bool IsArmed { get; set; }
+
+        public override void Read(long offset, Span<byte> buffer)
+        {
+            if (IsArmed && offset <= at && offset + buffer.Length > at)
+                stop.Cancel();
+            base.Read(offset, buffer);
+        }
     }
 
     /// <summary>An image, and a folder to restore into.</summary>

@@ -77,17 +77,22 @@ internal static class RecoverVerbs
 
         IEnumerable<ITextShape> Items()
         {
-            using (recovery)
+            try
             {
-                foreach (RecoveredShape made in tree.Run(found, "root"u8.ToArray()))
-                    yield return made;
+                using (recovery)
+                {
+                    foreach (RecoveredShape made in tree.Run(found, "root"u8.ToArray()))
+                        yield return made;
+                }
+            }
+            finally
+            {
+                // Also after Ctrl+C: a folder that was made for nothing goes again.
+                if (isNew && !Directory.EnumerateFileSystemEntries(root).Any())
+                    Directory.Delete(root);
             }
 
-            if (tree.Restored > 0)
-                yield break;
-            if (isNew)
-                Directory.Delete(root);
-            if (failures.Count == 0)
+            if (tree.Restored == 0 && failures.Count == 0)
             {
                 string hint = relaxed ? "" : "; recover-relaxed looks less strictly";
                 failures.Add(Failure.OfVolume("not_found", nothing + hint));
