@@ -54,12 +54,16 @@ internal sealed class HeldMounts(CancellationToken stop) : IDisposable
         throw new CliException(ExitCode.CannotOpen, "the mount that holds the volume is just ending; try again");
     }
 
-    /// <summary>Ends every mount; <see cref="WaitForUnmount"/> returns then.</summary>
+    /// <summary>Ends every mount and takes no more; <see cref="WaitForUnmount"/> returns then.</summary>
     public void UnmountAll()
     {
         IMountSession[] sessions;
         lock (_gate)
+        {
+            _ended = true;
             sessions = [.. _held.OfType<IMountSession>()];
+        }
+
         foreach (IMountSession session in sessions)
             session.Unmount();
     }

@@ -19,13 +19,23 @@ internal sealed class MediumWatch : IDisposable
     private readonly VerbContext _context;
     private readonly ManualResetEvent _ended = new(false);
     private readonly Thread _thread;
+    private readonly TimeSpan _look;
+    private readonly TimeSpan _slept;
 
     /// <summary>Begins to watch.</summary>
     public MediumWatch(Hammer2Volume volume, HeldMounts mounts, VerbContext context)
+        : this(volume, mounts, context, s_look, s_slept)
+    {
+    }
+
+    /// <summary>For tests: looks after other pauses, and takes the machine for one that slept sooner.</summary>
+    internal MediumWatch(Hammer2Volume volume, HeldMounts mounts, VerbContext context, TimeSpan look, TimeSpan slept)
     {
         _volume = volume;
         _mounts = mounts;
         _context = context;
+        _look = look;
+        _slept = slept;
         _thread = new Thread(Watch) { IsBackground = true, Name = "medium watch" };
         _thread.Start();
     }
@@ -44,9 +54,9 @@ internal sealed class MediumWatch : IDisposable
     private void Watch()
     {
         DateTime last = DateTime.UtcNow;
-        while (!_ended.WaitOne(s_look))
+        while (!_ended.WaitOne(_look))
         {
-            bool slept = DateTime.UtcNow - last > s_slept;
+            bool slept = DateTime.UtcNow - last > _slept;
             last = DateTime.UtcNow;
             if (_volume.Failure is null && (!slept || IsOurs()))
                 continue;

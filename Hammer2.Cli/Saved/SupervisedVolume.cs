@@ -3,6 +3,7 @@
 // waited for, because its last commit is the user's data; a mount that its user ended stays ended until the service starts again;
 // the pause after a failure doubles up to a minute and begins anew after a minute of service. Calls the mount host.
 
+using System.ComponentModel;
 using System.Diagnostics;
 using Hammer2.Cli.Mounting;
 using Microsoft.Extensions.Logging;
@@ -57,44 +58,98 @@ internal sealed class SupervisedVolume(IReadOnlyList<SavedMount> mounts, IMountH
 
     private async Task<int> ServeOnceAsync(CancellationToken stop)
     {
-        using Process child = Process.Start(SelfProcess.With(mounts[0].AsArguments("--automatic")))
-            ?? throw new IOException("the mount's process could not be started");
-        child.StandardInput.Close();
-        Task errors = RelayAsync(child.StandardError, LogLevel.Warning);
+        using Process? child = TryStart(mounts[0]);
+        if (child is null)
+            return ExitCode.CannotOpen;
+        Task errors = RelayAsync(child.StandardError, LogLevel.Warning), output = Task.CompletedTask, others = Task.CompletedTask;
+        using var served = CancellationTokenSource.CreateLinkedTokenSource(stop);
         try
         {
             if (await child.StandardOutput.ReadLineAsync(stop).ConfigureAwait(false) is { } mounted)
             {
                 logger.LogInformation("{Line}", mounted);
-                foreach (SavedMount other in mounts.Skip(1))
-                    await AddAsync(other, stop).ConfigureAwait(false);
+                others = Task.WhenAll(mounts.Skip(1).Select(other => AddUntilThereAsync(other, served.Token)));
             }
 
-            _ = RelayAsync(child.StandardOutput, LogLevel.Debug);
+            output = RelayAsync(child.StandardOutput, LogLevel.Debug);
             await child.WaitForExitAsync(stop).ConfigureAwait(false);
         }
         catch (OperationCanceledException)
         {
-            await EndAsync(child).ConfigureAwait(false);
+            await EndAsync(child, mounts).ConfigureAwait(false);
+            logger.LogInformation("{Volume}: unmounted", mounts[0].Volume);
+        }
+        finally
+        {
+            await served.CancelAsync().ConfigureAwait(false);
+            await others.ConfigureAwait(false);
         }
 
-        await errors.ConfigureAwait(false);
+        await Task.WhenAll(errors, output).ConfigureAwait(false);
         return child.ExitCode;
     }
 
-    private async Task AddAsync(SavedMount mount, CancellationToken stop)
+    // A further mount that cannot be made, because its directory is missing for example, is tried again as long as the volume is served.
+    private async Task AddUntilThereAsync(SavedMount mount, CancellationToken stop)
     {
-        using Process added = Process.Start(SelfProcess.With(mount.AsArguments("--automatic"))) ?? throw new IOException("the mount's process could not be started");
-        added.StandardInput.Close();
-        Task errors = RelayAsync(added.StandardError, LogLevel.Warning);
-        await Task.WhenAll(RelayAsync(added.StandardOutput, LogLevel.Information), errors, added.WaitForExitAsync(stop)).ConfigureAwait(false);
+        TimeSpan pause = s_pauseMin;
+        try
+        {
+            while (await AddAsync(mount, stop).ConfigureAwait(false) is var code && code != ExitCode.Success)
+            {
+                logger.LogWarning("{Target}: not mounted, code {Code}; again in {Pause} s", mount.Target, code, pause.TotalSeconds);
+                await Task.Delay(pause, stop).ConfigureAwait(false);
+                pause = pause * 2 < s_pauseMax ? pause * 2 : s_pauseMax;
+            }
+        }
+        catch (OperationCanceledException)
+        {
+            // The volume is let go of.
+        }
     }
 
-    private async Task EndAsync(Process child)
+    private async Task<int> AddAsync(SavedMount mount, CancellationToken stop)
+    {
+        using Process? added = TryStart(mount);
+        if (added is null)
+            return ExitCode.CannotOpen;
+        Task relayed = Task.WhenAll(RelayAsync(added.StandardOutput, LogLevel.Information), RelayAsync(added.StandardError, LogLevel.Warning));
+        try
+        {
+            await added.WaitForExitAsync(stop).ConfigureAwait(false);
+        }
+        catch (OperationCanceledException)
+        {
+            // Left alone it would open the volume itself as soon as the process that has it is gone, and nobody would watch it.
+            await EndAsync(added, [mount]).ConfigureAwait(false);
+            throw;
+        }
+
+        await relayed.ConfigureAwait(false);
+        return added.ExitCode;
+    }
+
+    // Null when the system has no process to spare: a failure like any other, after which it is tried again.
+    private Process? TryStart(SavedMount mount)
+    {
+        try
+        {
+            Process? child = Process.Start(SelfProcess.With(mount.AsArguments("--automatic")));
+            child?.StandardInput.Close();
+            return child;
+        }
+        catch (Exception failure) when (failure is IOException or Win32Exception)
+        {
+            logger.LogError("{Target}: the mount's process could not be started: {Reason}", mount.Target, failure.Message);
+            return null;
+        }
+    }
+
+    private async Task EndAsync(Process child, IEnumerable<SavedMount> served)
     {
         if (!SelfProcess.AskToEnd(child))
         {
-            foreach (SavedMount mount in mounts)
+            foreach (SavedMount mount in served)
                 TryUnmount(mount.Target);
         }
 
@@ -102,7 +157,6 @@ internal sealed class SupervisedVolume(IReadOnlyList<SavedMount> mounts, IMountH
         try
         {
             await child.WaitForExitAsync(limit.Token).ConfigureAwait(false);
-            logger.LogInformation("{Volume}: unmounted", mounts[0].Volume);
         }
         catch (OperationCanceledException)
         {

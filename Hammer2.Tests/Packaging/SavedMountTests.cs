@@ -157,6 +157,63 @@ public sealed class SavedMountTests : CliTests
         }
     }
 
+    [TestMethod]
+    [Timeout(300_000)]
+    public void Service_serves_several_saved_mounts_of_one_volume_and_adds_what_was_not_possible_at_first()
+    {
+        if (new Hammer2.Cli.Mounting.FuseMountHost().WhyUnavailable() is { } reason)
+            Assert.Inconclusive("no FUSE here: " + reason);
+        using var folder = new TemporaryFolder();
+        string image = folder["a.img"], one = Directory.CreateDirectory(folder["one"]).FullName, two = folder["two"];
+        CliRun.Of("newfs", "--size", "256M", "--label", "A", "--label", "B", image).Expect(0);
+        string settings = folder["settings"];
+        var saved = new SavedMounts(new SettingsFolder(Path.Combine(settings, "user"), false));
+        saved.Add(new SavedMount(image + "@A", one, ["--read-write"]));
+        saved.Add(new SavedMount(image + "@B", two, ["--read-write"]));
+        using Process service = StartService(settings);
+        try
+        {
+            int first = WaitForMount(image, one, 0);
+            Directory.CreateDirectory(two);
+            WaitFor(() => IsMounted(two));
+            File.WriteAllText(Path.Combine(two, "b.txt"), "b");
+            Sync(Path.Combine(two, "b.txt"));
+            using (Process mount = Process.GetProcessById(first))
+                mount.Kill();
+            WaitForMount(image, one, first);
+            WaitFor(() => IsMounted(two));
+            Assert.AreEqual("b", File.ReadAllText(Path.Combine(two, "b.txt")));
+            using (Process kill = Process.Start("kill", ["-TERM", $"{service.Id}"]))
+                kill.WaitForExit();
+            Assert.IsTrue(service.WaitForExit(s_deadline), "the service does not stop");
+            Assert.AreEqual(0, service.ExitCode);
+            Assert.IsFalse(IsMounted(one));
+            Assert.IsFalse(IsMounted(two));
+            Assert.AreEqual("b", CliRun.Of("cat", image + "@B", "/b.txt").Expect(0).Output);
+        }
+        finally
+        {
+            if (!service.HasExited)
+                service.Kill(entireProcessTree: true);
+            foreach (string target in (string[])[one, two])
+            {
+                using Process clean = Process.Start("umount", ["-l", target]);
+                clean.WaitForExit();
+            }
+        }
+    }
+
+    private static void WaitFor(Func<bool> condition)
+    {
+        DateTime end = DateTime.UtcNow + s_deadline;
+        using var never = new ManualResetEvent(false);
+        while (!condition())
+        {
+            Assert.IsLessThan(end, DateTime.UtcNow, "it does not come to it");
+            never.WaitOne(TimeSpan.FromMilliseconds(100));
+        }
+    }
+
     // fsync of the file; a file system's sync does not reach a FUSE program.
     private static void Sync(string file)
     {
