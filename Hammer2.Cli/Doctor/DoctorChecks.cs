@@ -37,6 +37,7 @@ internal static class DoctorChecks
         if (probe.IsWindows)
         {
             yield return Driver(probe);
+            yield return Service(probe);
         }
         else
         {
@@ -106,6 +107,22 @@ internal static class DoctorChecks
         string system = Environment.GetFolderPath(Environment.SpecialFolder.System);
         bool installed = probe.FileExists(Path.Combine(system, "drivers", "dokan2.sys"));
         return new(Name, Verdict.Problem, problem, installed ? "the driver is installed: start it with 'sc start dokan2' as administrator, or restart Windows" : "install Dokany 2.3.1 or later");
+    }
+
+    public static DoctorFinding Service(IDoctorProbe probe)
+    {
+        const string Name = "service";
+        return probe.Service() switch
+        {
+            null => new(Name, Verdict.Warning, "the service manager does not answer", "look with 'sc query Hammer2' in a terminal of an administrator"),
+            { State: "running" } running => new(Name, Verdict.Ok, $"running, {Count(running)}"),
+            { State: null, SavedMounts: 0 } => new(Name, Verdict.Ok, "not installed, and nothing is saved for the machine"),
+            { State: null } missing => new(Name, Verdict.Warning, $"not installed, {Count(missing)}", "make them at every start: 'hammer2 service install' in a terminal of an administrator"),
+            { State: "starting" or "stopping" } changing => new(Name, Verdict.Warning, $"{changing.State}, {Count(changing)}", "look again in a minute"),
+            { } other => new(Name, Verdict.Problem, $"{other.State}, {Count(other)}", "start it with 'sc start Hammer2' in a terminal of an administrator"),
+        };
+
+        static string Count(ServiceHealth service) => service.SavedMounts == 1 ? "1 mount is saved for the machine" : $"{service.SavedMounts} mounts are saved for the machine";
     }
 
     public static DoctorFinding Space(IDoctorProbe probe)

@@ -9,6 +9,11 @@ namespace Hammer2.Cli.Doctor;
 /// <param name="Product">Version of the program that serves it; null when it answers no commands.</param>
 internal sealed record MountHealth(string Target, bool Answers, string? Product);
 
+/// <summary>The Windows service as the doctor sees it.</summary>
+/// <param name="State">As <c>service status</c> prints it; null when it is not installed.</param>
+/// <param name="SavedMounts">Mounts that are saved for the machine, which only the service makes.</param>
+internal sealed record ServiceHealth(string? State, int SavedMounts);
+
 /// <summary>Questions to the machine.</summary>
 internal interface IDoctorProbe
 {
@@ -31,6 +36,9 @@ internal interface IDoctorProbe
     (string Path, bool IsSetUserId)? Program(string name);
 
     IReadOnlyList<MountHealth> Mounts();
+
+    /// <summary>The Windows service; null when the service manager does not answer.</summary>
+    ServiceHealth? Service();
 
     /// <summary>Why the folder of control sockets cannot be used, null when it can.</summary>
     string? ControlFolderProblem();

@@ -4,6 +4,7 @@
 using System.Reflection;
 using Hammer2.Cli.Listing;
 using Hammer2.Cli.Mounting;
+using Hammer2.Cli.Saved;
 using Hammer2.Control;
 
 namespace Hammer2.Cli.Doctor;
@@ -52,6 +53,21 @@ internal sealed class SystemProbe(IMountHost host) : IDoctorProbe
         bool answers = look.Wait(s_patience) && look.Result;
         return new MountHealth(mount.Target, answers, answers ? ProductOf(mount) : null);
     })];
+
+    public ServiceHealth? Service()
+    {
+        if (!OperatingSystem.IsWindows())
+            return null;
+        try
+        {
+            return new ServiceHealth(WindowsService.State(), SavedMounts.Of(system: true).List().Count);
+        }
+        catch (Exception failure) when (failure is CliException or IOException or UnauthorizedAccessException or System.ComponentModel.Win32Exception)
+        {
+            // Unknown is the answer.
+            return null;
+        }
+    }
 
     public string? ControlFolderProblem()
     {

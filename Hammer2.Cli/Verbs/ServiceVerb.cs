@@ -3,7 +3,6 @@
 // nothing but the service's own entry. Calls Microsoft.Extensions.Hosting and sc.exe.
 
 using System.CommandLine;
-using System.Diagnostics;
 using Hammer2.Cli.Output;
 using Hammer2.Cli.Saved;
 using Microsoft.Extensions.DependencyInjection;
@@ -15,7 +14,7 @@ namespace Hammer2.Cli.Verbs;
 /// <summary>The service.</summary>
 internal static class ServiceVerb
 {
-    private const string Name = "Hammer2";
+    private const string Name = WindowsService.Name;
     private static readonly TimeSpan s_stopLimit = TimeSpan.FromMinutes(5);
 
     public static VerbCommand Create()
@@ -42,7 +41,7 @@ internal static class ServiceVerb
             {
                 "install" => Install(context),
                 "uninstall" => Uninstall(context),
-                _ => context.Results.Write(VerbResult.Of(new ServiceShape(Name, State()))),
+                _ => context.Results.Write(VerbResult.Of(new ServiceShape(Name, WindowsService.State()))),
             };
         });
     }
@@ -65,23 +64,23 @@ internal static class ServiceVerb
     {
         string program = Environment.ProcessPath ?? throw new IOException("the path of this program is unknown");
         string command = $"\"{program}\" service run --system";
-        bool exists = State() is not null;
+        bool exists = WindowsService.State() is not null;
         Control(exists ? "config" : "create", Name, "binPath=", command, "start=", "auto", "DisplayName=", "HAMMER2 saved mounts");
         Control("description", Name, "Mounts what 'hammer2 mount --save --system' stored.");
         Control("failure", Name, "reset=", "86400", "actions=", "restart/5000/restart/30000/restart/60000");
         Control("start", Name);
-        return context.Results.Write(VerbResult.Of(new ServiceShape(Name, State())));
+        return context.Results.Write(VerbResult.Of(new ServiceShape(Name, WindowsService.State())));
     }
 
     private static int Uninstall(VerbContext context)
     {
-        if (State() is not { } state)
+        if (WindowsService.State() is not { } state)
             return context.Results.Write(VerbResult.Of(new ServiceShape(Name, null)));
         if (state != "stopped")
         {
             Control("stop", Name);
             DateTime end = DateTime.UtcNow + s_stopLimit;
-            while (State() is not ("stopped" or null))
+            while (WindowsService.State() is not ("stopped" or null))
             {
                 if (DateTime.UtcNow >= end || context.Stop.WaitHandle.WaitOne(TimeSpan.FromMilliseconds(200)))
                     throw new CliException(ExitCode.Partial, "the service is still ending its mounts; try again when it has");
@@ -92,43 +91,11 @@ internal static class ServiceVerb
         return context.Results.Write(VerbResult.Of(new ServiceShape(Name, null)));
     }
 
-    // sc.exe prints "        STATE              : 4  RUNNING"; the number is the same in every language.
-    private static string? State()
-    {
-        var (code, text) = Ask("query", Name);
-        if (code != 0)
-            return null;
-        string? line = text.Split('\n').Select(static line => line.Trim()).FirstOrDefault(static line => line.Contains(": ", StringComparison.Ordinal)
-            && line.Split(':')[1].Trim() is [>= '1' and <= '7', ' ', ' ', ..]);
-        return line?.Split(':')[1].Trim()[0] switch
-        {
-            '1' => "stopped",
-            '2' => "starting",
-            '3' => "stopping",
-            '4' => "running",
-            _ => "unknown",
-        };
-    }
-
     private static void Control(params string[] arguments)
     {
-        var (code, text) = Ask(arguments);
+        var (code, text) = WindowsService.Ask(arguments);
         if (code != 0)
             throw new CliException(ExitCode.Partial, $"sc.exe {arguments[0]} failed with code {code} (a terminal of an administrator is needed): {text.Trim().ReplaceLineEndings(" ")}");
-    }
-
-    private static (int Code, string Text) Ask(params string[] arguments)
-    {
-        var start = new ProcessStartInfo(Path.Combine(Environment.SystemDirectory, "sc.exe"), arguments)
-        {
-            RedirectStandardOutput = true,
-            UseShellExecute = false,
-            CreateNoWindow = true,
-        };
-        using Process process = Process.Start(start) ?? throw new IOException("sc.exe could not be started");
-        string text = process.StandardOutput.ReadToEnd();
-        process.WaitForExit();
-        return (process.ExitCode, text);
     }
 }
 

@@ -36,7 +36,32 @@ public sealed class DoctorVerbTests
         Expect("mount-version", Verdict.Warning, sound with { AllMounts = [new MountHealth("/mnt/x", true, "0.1")] });
         Expect("mount-version", Verdict.Warning, sound with { AllMounts = [new MountHealth("/mnt/x", true, null)] });
         Expect("sparse-files", Verdict.Warning, sound with { FileSystem = "vfat" });
+        Expect("service", Verdict.Warning, sound with { IsWindows = true, ServiceOfMachine = null });
+        Expect("service", Verdict.Warning, sound with { IsWindows = true, ServiceOfMachine = new ServiceHealth(null, 2) });
+        Expect("service", Verdict.Warning, sound with { IsWindows = true, ServiceOfMachine = new ServiceHealth("starting", 1) });
+        Expect("service", Verdict.Problem, sound with { IsWindows = true, ServiceOfMachine = new ServiceHealth("stopped", 1) });
         Expect("dokan-driver", Verdict.Problem, sound with { IsWindows = true, NoMounting = "The Dokany driver is not running." });
+    }
+
+    [TestMethod]
+    public void TheServiceIsAskedOnWindowsOnly()
+    {
+        var windows = new Machine { IsWindows = true };
+        Assert.IsTrue(DoctorChecks.All(windows, []).Any(static finding => finding.Name == "service" && finding.Message.Contains("3 mounts", StringComparison.Ordinal)));
+        Assert.AreEqual(Verdict.Ok, DoctorChecks.Service(windows with { ServiceOfMachine = new ServiceHealth(null, 0) }).Verdict);
+        Assert.IsFalse(DoctorChecks.All(new Machine(), []).Any(static finding => finding.Name == "service"));
+    }
+
+    [TestMethod]
+    [DataRow("1", "stopped")]
+    [DataRow("2", "starting")]
+    [DataRow("3", "stopping")]
+    [DataRow("4", "running")]
+    [DataRow("7", "unknown")]
+    public void TheStateOfTheServiceIsReadFromItsNumber(string number, string state)
+    {
+        string text = $"\r\nSERVICE_NAME: Hammer2\r\n        TYP                : 10  WIN32_OWN_PROCESS\r\n        STATUS             : {number}  ANYTHING\r\n        CHECKPOINT         : 0x0\r\n";
+        Assert.AreEqual(state, Hammer2.Cli.Saved.WindowsService.StateIn(text));
     }
 
     [TestMethod]
@@ -86,6 +111,8 @@ public sealed class DoctorVerbTests
 
         public string? ControlProblem { get; init; }
 
+        public ServiceHealth? ServiceOfMachine { get; init; } = new("running", 3);
+
         public long? Free { get; init; } = 10L << 30;
 
         public string? FileSystem { get; init; } = "ext4";
@@ -101,6 +128,8 @@ public sealed class DoctorVerbTests
         public (string Path, bool IsSetUserId)? Program(string name) => Helper;
 
         public IReadOnlyList<MountHealth> Mounts() => AllMounts;
+
+        public ServiceHealth? Service() => ServiceOfMachine;
 
         public string? ControlFolderProblem() => ControlProblem;
 
