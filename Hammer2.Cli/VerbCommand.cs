@@ -23,6 +23,9 @@ internal sealed class VerbCommand : Command
     /// <summary>Whether it can run in the process that has the volume mounted.</summary>
     public LiveUse Live { get; private set; } = LiveUse.No;
 
+    /// <summary>True for long work that waits while somebody pauses it.</summary>
+    public bool CanPause { get; private set; }
+
     /// <summary>What runs; set by <see cref="Runs(Func{VerbContext, ParseResult, VerbResult})"/>.</summary>
     public Func<VerbContext, ParseResult, int>? Body { get; private set; }
 
@@ -32,6 +35,13 @@ internal sealed class VerbCommand : Command
         Live = use;
         if (use == LiveUse.Long)
             Add(GlobalOptions.Detach);
+        return this;
+    }
+
+    /// <summary>The verb asks between its steps whether it may go on.</summary>
+    public VerbCommand Pauses()
+    {
+        CanPause = true;
         return this;
     }
 

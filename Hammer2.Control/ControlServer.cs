@@ -17,6 +17,7 @@ namespace Hammer2.Control;
 public sealed class ControlServer : IDisposable
 {
     private const int Backlog = 16;
+    private static readonly TimeSpan s_pauseAfterFailure = TimeSpan.FromMilliseconds(200);
     private readonly ILogger _logger;
     private readonly TransactionQueue _queue;
     private readonly CancellationTokenSource _stop = new();
@@ -100,10 +101,16 @@ public sealed class ControlServer : IDisposable
                 if (_stop.IsCancellationRequested)
                     return;
                 _logger.LogWarning("A control client could not be accepted: {Message}", failure.Message);
+                await Task.Delay(s_pauseAfterFailure, CancellationToken.None).ConfigureAwait(false);
                 continue;
             }
 
-            uint user = PeerCredentials.UserOf(peer);
+            if (UserOf(peer) is not uint user)
+            {
+                peer.Dispose();
+                continue;
+            }
+
             if (user != 0 && user != ControlFolder.EffectiveUserId())
             {
                 _logger.LogWarning("User {User} may not control this mount.", user);
@@ -112,6 +119,21 @@ public sealed class ControlServer : IDisposable
             }
 
             Serve(new NetworkStream(peer, ownsSocket: true));
+        }
+    }
+
+    // A client that is gone already has no user any more, and is nobody's loss.
+    [UnsupportedOSPlatform("windows")]
+    private uint? UserOf(Socket peer)
+    {
+        try
+        {
+            return PeerCredentials.UserOf(peer);
+        }
+        catch (SocketException failure)
+        {
+            _logger.LogWarning("A control client went before it was known: {Message}", failure.Message);
+            return null;
         }
     }
 
@@ -175,7 +197,7 @@ public sealed class ControlServer : IDisposable
     {
         private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(5);
         private readonly ControlServer _server;
-        private readonly JsonRpc _rpc;
+        private readonly ControlConnection.Connection _rpc;
         private readonly IControlClient _client;
         private readonly object _gate = new();
         private readonly HashSet<Transaction> _mine = [];
@@ -187,6 +209,7 @@ public sealed class ControlServer : IDisposable
         {
             _server = server;
             _rpc = ControlConnection.Create(stream);
+            _rpc.Answered = Answered;
             _rpc.AddLocalRpcTarget<IControlServer>(this, null);
             _client = _rpc.Attach<IControlClient>();
             _rpc.Disconnected += (_, _) => Gone();
@@ -194,7 +217,7 @@ public sealed class ControlServer : IDisposable
 
         internal void Start() => _rpc.StartListening();
 
-        /// <summary>All transactions have ended: waits until the answers are on their way, then hangs up.</summary>
+        /// <summary>All transactions have ended: waits until the answers are written, then hangs up.</summary>
         internal void Close()
         {
             lock (_gate)
@@ -209,12 +232,14 @@ public sealed class ControlServer : IDisposable
 
         public Task<ControlHello> HelloAsync(ControlHello client)
         {
+            Called();
             _greeted = client.Protocol == ControlProtocol.Version;
             return Task.FromResult(ControlConnection.OwnHello);
         }
 
         public async Task<RunAnswer> RunAsync(RunRequest request, CancellationToken cancellationToken)
         {
+            Called();
             ThrowUnlessGreeted();
             Transaction transaction = _server._queue.Add(request, request.Detached ? null : _client);
             if (request.Detached)
@@ -237,18 +262,21 @@ public sealed class ControlServer : IDisposable
 
         public Task<IReadOnlyList<TransactionInfo>> ListAsync()
         {
+            Called();
             ThrowUnlessGreeted();
             return Task.FromResult(_server._queue.List());
         }
 
         public Task<bool> CancelAsync(long number)
         {
+            Called();
             ThrowUnlessGreeted();
             return Task.FromResult(_server._queue.Cancel(number));
         }
 
         public Task<bool> PauseAsync(long number, bool pause)
         {
+            Called();
             ThrowUnlessGreeted();
             return Task.FromResult(_server._queue.Pause(number, pause));
         }
@@ -264,7 +292,6 @@ public sealed class ControlServer : IDisposable
             bool gone;
             lock (_gate)
             {
-                _calls++;
                 _mine.Add(transaction);
                 gone = _gone;
             }
@@ -276,8 +303,20 @@ public sealed class ControlServer : IDisposable
         private void Disown(Transaction transaction)
         {
             lock (_gate)
-            {
                 _mine.Remove(transaction);
+        }
+
+        private void Called()
+        {
+            lock (_gate)
+                _calls++;
+        }
+
+        // The answer is in the stream: only now may the connection be closed behind it.
+        private void Answered()
+        {
+            lock (_gate)
+            {
                 _calls--;
                 Monitor.PulseAll(_gate);
             }

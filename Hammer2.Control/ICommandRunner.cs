@@ -15,6 +15,9 @@ public interface ICommandRunner
     /// <summary>True for commands that take so long that they run one after the other.</summary>
     bool IsLong(RunRequest request);
 
+    /// <summary>True for commands that wait while they are paused; the others cannot be.</summary>
+    bool CanPause(RunRequest request);
+
     /// <summary>Runs a command to its end.</summary>
     /// <returns>Its exit code.</returns>
     int Run(RunRequest request, CommandOutput output, CancellationToken cancellationToken);

@@ -10,6 +10,7 @@ internal sealed class Transaction : IDisposable
 {
     private const int MessageCharsMax = 500;
     private readonly object _gate = new();
+    private readonly object _life = new();
     private readonly CancellationTokenSource _cancel = new();
     private readonly TaskCompletionSource<int> _completion = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly StringBuilder _message = new();
@@ -17,6 +18,7 @@ internal sealed class Transaction : IDisposable
     private TransactionState _state = TransactionState.Waiting;
     private DateTime? _endedUtc;
     private int? _exitCode;
+    private bool _isDisposed;
 
     internal Transaction(long number, RunRequest request, IControlClient? client)
     {
@@ -66,17 +68,28 @@ internal sealed class Transaction : IDisposable
                 return;
         }
 
-        _cancel.Cancel();
+        // It may have ended and been forgotten since.
+        lock (_life)
+        {
+            if (!_isDisposed)
+                _cancel.Cancel();
+        }
+
         FinishUnlessStarted();
     }
 
     /// <summary>Makes it wait where its work asks, or go on.</summary>
     internal void Pause(bool pause)
     {
-        if (pause)
-            _mayGoOn.Reset();
-        else
-            _mayGoOn.Set();
+        lock (_life)
+        {
+            if (_isDisposed)
+                return;
+            if (pause)
+                _mayGoOn.Reset();
+            else
+                _mayGoOn.Set();
+        }
     }
 
     /// <summary>Returns when it may go on.</summary>
@@ -106,8 +119,12 @@ internal sealed class Transaction : IDisposable
 
     public void Dispose()
     {
-        _cancel.Dispose();
-        _mayGoOn.Dispose();
+        lock (_life)
+        {
+            _isDisposed = true;
+            _cancel.Dispose();
+            _mayGoOn.Dispose();
+        }
     }
 
     private void FinishUnlessStarted()

@@ -54,7 +54,13 @@ internal sealed class TransactionQueue : IDisposable
 
     internal bool Cancel(long number) => Do(number, static transaction => transaction.Cancel());
 
-    internal bool Pause(long number, bool pause) => Do(number, transaction => transaction.Pause(pause));
+    /// <exception cref="ControlException">It is a command that does not stop half-way.</exception>
+    internal bool Pause(long number, bool pause) => Do(number, transaction =>
+    {
+        if (pause && !_runner.CanPause(transaction.Request))
+            throw new ControlException($"transaction {number} cannot be paused: '{string.Join(' ', transaction.Request.Arguments)}' is a command that goes on to its end, or can be cancelled");
+        transaction.Pause(pause);
+    });
 
     /// <summary>Accepts nothing more, cancels what there is, and returns when everything has ended.</summary>
     public void Dispose()

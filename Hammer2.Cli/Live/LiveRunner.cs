@@ -19,6 +19,9 @@ internal sealed class LiveRunner(Hammer2Volume volume, string paths, HeldMounts 
     public bool IsLong(RunRequest request) =>
         CommandTree.Parse([.. request.Arguments]).CommandResult.Command is VerbCommand { Live: LiveUse.Long };
 
+    public bool CanPause(RunRequest request) =>
+        CommandTree.Parse([.. request.Arguments]).CommandResult.Command is VerbCommand { CanPause: true };
+
     public int Run(RunRequest request, CommandOutput output, CancellationToken cancellationToken)
     {
         string[] arguments = [.. request.Arguments];

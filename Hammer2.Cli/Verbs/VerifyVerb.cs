@@ -37,7 +37,7 @@ internal static class VerifyVerb
         return new VerbCommand(name, description, $"hammer2 {name} disk.img", example)
         {
             image, rate,
-        }.Lives(LiveUse.Long).Runs((context, parsed) => Verify(context, parsed.GetRequiredValue(image), parsed.GetValue(rate)));
+        }.Lives(LiveUse.Long).Pauses().Runs((context, parsed) => Verify(context, parsed.GetRequiredValue(image), parsed.GetValue(rate)));
     }
 
     private static VerbResult Verify(VerbContext context, string imageName, long? rate)

@@ -158,6 +158,66 @@ public sealed class ControlChannelTests
     }
 
     [TestMethod]
+    public void WhatDoesNotStopHalfWayIsNotCalledPaused()
+    {
+        using var rig = new Rig(Wait);
+        using ControlClient client = rig.Connect(), other = rig.Connect();
+        Task<int> running = Begin(client, "long stubborn");
+        Until(() => rig.Runs == 1);
+        StringAssert.Contains(Assert.ThrowsExactly<ControlException>(() => other.Pause(1, true)).Message, "cannot be paused");
+        Assert.AreEqual(TransactionState.Running, rig.States().Single());
+        Assert.IsTrue(other.Pause(1, false));
+        rig.Let.Set();
+        Assert.AreEqual(0, running.WaitAsync(s_deadline).Result);
+    }
+
+    // The mount hung up as soon as it had the exit code, and now and then before it was sent: the client heard of a mount
+    // that ended without an answer.
+    [TestMethod]
+    public void WhatRanWhenTheMountEndedGetsItsExitCodeEveryTime()
+    {
+        for (int round = 0; round < 60; round++)
+        {
+            var rig = new Rig(Wait);
+            using ControlClient client = rig.Connect();
+            Task<int> running = Begin(client, "long");
+            Until(() => rig.Runs == 1);
+            rig.Dispose();
+            Assert.AreEqual(130, running.WaitAsync(s_deadline).Result, $"round {round}");
+        }
+    }
+
+    [TestMethod]
+    public void CancellingWhatHasEndedAndIsForgottenHurtsNobody()
+    {
+        using var rig = new Rig((_, _, _) => 0);
+        using ControlClient client = rig.Connect(), other = rig.Connect();
+        using var stop = new CancellationTokenSource();
+        long number = 1;
+        Task cancelling = Task.Run(() =>
+        {
+            while (!stop.IsCancellationRequested)
+            {
+                long now = Volatile.Read(ref number);
+                for (long old = Math.Max(1, now - 40); old <= now; old++)
+                {
+                    other.Cancel(old);
+                    other.Pause(old, true);
+                }
+            }
+        });
+        for (int i = 0; i < 200; i++)
+        {
+            // A cancelled one was cancelled before it began.
+            _ = Task.WhenAny(Begin(client, "short")).WaitAsync(s_deadline).Result;
+            Volatile.Write(ref number, i + 1);
+        }
+
+        stop.Cancel();
+        Assert.IsTrue(cancelling.Wait(s_deadline));
+    }
+
+    [TestMethod]
     public void TheEndOfTheMountEndsEveryCallOnceAndAcceptsNoMore()
     {
         var rig = new Rig(Wait);
@@ -361,6 +421,8 @@ public sealed class ControlChannelTests
         internal bool EndedOnce() => _ends.Values.All(static count => count == 1);
 
         public bool IsLong(RunRequest request) => request.Arguments[0].StartsWith("long", StringComparison.Ordinal);
+
+        public bool CanPause(RunRequest request) => !request.Arguments[0].Contains("stubborn", StringComparison.Ordinal);
 
         public int Run(RunRequest request, CommandOutput output, CancellationToken cancellationToken)
         {
