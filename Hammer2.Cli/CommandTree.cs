@@ -17,6 +17,14 @@ internal static class CommandTree
     // Directives of hammer2(8) that somebody may try because the manual page has them.
     private static readonly HashSet<string> s_network = ["connect", "disconnect", "status", "leaf", "shell", "debugspan", "rsainit", "rsaenc", "rsadec"];
 
+    // Others of them, and what to do instead.
+    private static readonly Dictionary<string, string> s_elsewhere = new(StringComparer.Ordinal)
+    {
+        ["cidprune"] = "'cidprune' is a name that no manual page and no published version of hammer2(8) describes, so that nobody could say what is right: it does nothing here; pfs-list and pfs-delete clear up PFSs, bulkfree gives back space",
+        ["mountall"] = "'mountall' mounts LOCAL of every volume that it finds; here 'hammer2 mount' shows what you name, and '--save' with 'hammer2 saved mount' makes it again",
+        ["snapshot-debug"] = "'snapshot-debug' is a snapshot without what waits to be written; use 'hammer2 snapshot', which never loses that",
+    };
+
     public static RootCommand Build()
     {
         var root = new RootCommand("Mounts, reads and changes HAMMER2 volumes of DragonFly BSD: image files, disks and partitions.");
@@ -53,7 +61,7 @@ internal static class CommandTree
     public static void RefuseUnknownOptions(ParseResult parsed)
     {
         if (UnknownOption(parsed) is { } option)
-            throw CliException.Usage(ExplainOption(parsed.CommandResult.Command.Name, option));
+            throw CliException.Usage(ExplainOption(FullName(parsed.CommandResult), option));
     }
 
     private static string ExplainOption(string verb, string option) =>
@@ -72,7 +80,7 @@ internal static class CommandTree
     /// <summary>The first parse error as one line, with the verb that was meant when it is guessable.</summary>
     public static string ExplainErrors(ParseResult parsed)
     {
-        string verb = parsed.CommandResult.Command is VerbCommand command ? command.Name : "";
+        string verb = parsed.CommandResult.Command is VerbCommand ? FullName(parsed.CommandResult) : "";
         string help = verb.Length == 0 ? "hammer2 --help" : $"hammer2 {verb} --help";
         if (verb.Length == 0)
         {
@@ -81,6 +89,8 @@ internal static class CommandTree
                 return "say what to do, for example 'hammer2 ls disk.img'; 'hammer2 --help' lists the verbs";
             if (s_network.Contains(word))
                 return $"'{word}' belongs to HAMMER2's network clustering, which is not part of this system; no directive of it touches a medium";
+            if (s_elsewhere.TryGetValue(word, out string? explained))
+                return explained;
             string? meant = Closest(word);
             return meant is null
                 ? $"there is no verb '{word}'; '{help}' lists the verbs"
@@ -94,8 +104,30 @@ internal static class CommandTree
             message = $"{verb}: one argument too many: '{parsed.UnmatchedTokens[0]}'";
         else if (MissingArgument(parsed) is { } missing)
             message = $"{verb} needs {missing}";
+        else if (WrongKind(parsed.Errors[0]) is { } wrong)
+            message = wrong;
 
         return $"{message}; see '{help}'";
+    }
+
+    // With the verb above it, for those that have one: "snapshot list".
+    private static string FullName(CommandResult result) =>
+        result.Parent is CommandResult { Command: VerbCommand above } ? $"{above.Name} {result.Command.Name}" : result.Command.Name;
+
+    // The parser would name a type of .NET.
+    private static string? WrongKind(ParseError error)
+    {
+        var (name, type, tokens) = error.SymbolResult switch
+        {
+            OptionResult option => (option.Option.Name, option.Option.ValueType, option.Tokens),
+            ArgumentResult argument => (argument.Argument.Name, argument.Argument.ValueType, argument.Tokens),
+            _ => ("", typeof(string), []),
+        };
+        if (tokens.Count == 0 || !error.Message.Contains("'System.", StringComparison.Ordinal))
+            return null;
+        Type plain = Nullable.GetUnderlyingType(type) ?? type;
+        string kind = plain == typeof(Guid) ? "a UUID such as 5e949c5f-d7ef-f34d-a0ca-f74cec488344" : "a number";
+        return $"{name} wants {kind}, not '{tokens[^1].Value}'";
     }
 
     private static string? MissingArgument(ParseResult parsed)

@@ -169,6 +169,7 @@ internal static class Program
         var (code, message) = failure switch
         {
             CliException cli => (cli.ExitCode, cli.Message),
+            Hammer2Exception { Error: Hammer2Error.NoSuchPfs } engine => (ExitCode.CannotOpen, engine.Message),
             Hammer2Exception engine => (ExitCode.Partial, engine.Message),
             UnauthorizedAccessException or IOException => (ExitCode.Partial, failure.Message),
             _ => (ExitCode.Partial, $"internal error: {failure.Message} (--verbose shows where)"),

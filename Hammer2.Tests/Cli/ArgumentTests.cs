@@ -52,6 +52,44 @@ public sealed class ArgumentTests : CliTests
     }
 
     [TestMethod]
+    [DataRow("cidprune", "describes")]
+    [DataRow("mountall", "hammer2 mount")]
+    [DataRow("snapshot-debug", "hammer2 snapshot")]
+    [DataRow("connect", "clustering")]
+    [DataRow("rsadec", "clustering")]
+    public void DirectivesThatAreNotHereSayWhy(string directive, string words)
+    {
+        CliRun.Of(directive).Expect(2).ExpectOneLine($"'{directive}'", words);
+        CliRun.Of(directive, "disk.img").Expect(2).ExpectOneLine($"'{directive}'", words);
+    }
+
+    [TestMethod]
+    public void WhatIsNoNumberAndNoIdIsCalledSoInWordsOfEverybody()
+    {
+        CliRun run = CliRun.Of("pfs-create", "disk.img", "x", "-u", "zz").Expect(2).ExpectOneLine("--cluster wants a UUID", "'zz'", "pfs-create --help");
+        Assert.DoesNotContain("System", run.Error);
+        CliRun.Of("usage", "disk.img", "-n", "many").Expect(2).ExpectOneLine("--directories wants a number", "'many'");
+        CliRun.Of("growfs", "disk.img", "abc").Expect(2).ExpectOneLine("a size such as");
+    }
+
+    [TestMethod]
+    public void AVerbBelowAnotherIsCalledByItsWholeName()
+    {
+        CliRun.Of("snapshot", "list").Expect(2).ExpectOneLine("snapshot list needs IMAGE", "'hammer2 snapshot list --help'");
+        CliRun.Of("snapshot", "restore", "disk.img").Expect(2).ExpectOneLine("snapshot restore needs SNAPSHOT");
+    }
+
+    [TestMethod]
+    public void APfsThatIsNotThereIsCode3Everywhere()
+    {
+        string image = CliRun.Image("multi-pfs");
+        CliRun.Of("snapshot", "diff", image + "@MAIN", "nosuch").Expect(3).ExpectOneLine("nosuch", "snap-1");
+        CliRun.Of("snapshot", "diff", image, "snap-1").Expect(3).ExpectOneLine("name one as @LABEL");
+        CliRun.Of("pfs-clid", image, "nosuch").Expect(3).ExpectOneLine("nosuch", "snap-1");
+        CliRun.Of("ls", image + "@nosuch").Expect(3).ExpectOneLine("nosuch", "snap-1");
+    }
+
+    [TestMethod]
     public void HelpListsEveryVerb()
     {
         string help = CliRun.Of("--help").Expect(0).Output;

@@ -2,6 +2,7 @@
 // afterwards must be the same. The strict check judges every image at the end.
 
 using System.Text.Json;
+using Hammer2.Cli;
 using Hammer2.Tests.Cli;
 using Hammer2.Tests.Images;
 
@@ -37,6 +38,23 @@ public sealed class VolumeVerbTests
             CliRun.Of("fsck", Image).Expect(0);
             _folder.Dispose();
         }
+    }
+
+    [TestMethod]
+    public void OnlyVerifyingCanBePaused()
+    {
+        using var volume = new Volume(mounted: true);
+        volume.Run("transactions", volume.Image, "--pause", "1").Expect(1).ExpectOneLine("no transaction 1");
+        foreach (var (verb, can) in ((string, bool)[])[("verify", true), ("scrub", true), ("bulkfree", false), ("usage", false), ("growfs", false), ("pfs-list", false)])
+            Assert.AreEqual(can, CommandTree.Verbs().Single(known => known.Name == verb).CanPause, verb);
+    }
+
+    [TestMethod]
+    public void TheRootOfAPfsIsNotDestroyedByItsNumber()
+    {
+        using var volume = new Volume(mounted: false);
+        volume.Run("destroy-inum", volume.Image, "1").Expect(1).ExpectOneLine("pfs-delete");
+        volume.Run("destroy-inum", volume.Image, "abc").Expect(2).ExpectOneLine("'abc'", "hammer2 stat");
     }
 
     [TestMethod]
@@ -141,7 +159,7 @@ public sealed class VolumeVerbTests
         volume.Run("snapshot", image, "second").Expect(0);
         Assert.IsEmpty(volume.Run("snapshot", "diff", image, "second").Expect(0).Lines);
         Assert.HasCount(changes.GetArrayLength(), volume.Run("snapshot", "diff", image, "first", "second").Expect(0).Lines);
-        volume.Run("snapshot", "diff", image, "none").Expect(1).ExpectOneLine("none");
+        volume.Run("snapshot", "diff", image, "none").Expect(3).ExpectOneLine("none");
     }
 
     [TestMethod]
@@ -243,6 +261,9 @@ public sealed class VolumeVerbTests
         string image = volume.Image + "@DATA";
         JsonElement stat = volume.Run("stat", image, "/sizes/text-64", "--json").Expect(0).Json.GetProperty("entries")[0];
         JsonElement inode = volume.Run("printinode", image, "/sizes/text-64", "/none", "--json").Expect(1).Json.GetProperty("inodes")[0];
+        JsonElement fields = inode.GetProperty("fields");
+        StringAssert.Matches(fields.GetProperty("mode").GetString()!, new System.Text.RegularExpressions.Regex("^0[0-7]{3,4}$"));
+        StringAssert.Contains(fields.GetProperty("modify_time").GetString()!, " UTC)");
         StringAssert.StartsWith(inode.GetProperty("fields").GetProperty("inode_number").GetString(), $"{stat.GetProperty("inum").GetUInt64()} ");
         StringAssert.StartsWith(inode.GetProperty("fields").GetProperty("size").GetString(), "64 ");
         StringAssert.Contains(volume.Run("printinode", image, "/").Expect(0).Output, "pfs_next_inode");

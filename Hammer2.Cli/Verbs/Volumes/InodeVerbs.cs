@@ -78,7 +78,7 @@ internal sealed record InodeSheet(string? Path, string? PathHex, IReadOnlyDictio
         var (text, hex) = MediaText.Split(path);
         object boxed = data;
         Dictionary<string, string> fields = s_fields.ToDictionary(
-            static field => System.Text.Json.JsonNamingPolicy.SnakeCaseLower.ConvertName(field.Name), field => Show(field.GetValue(boxed)!));
+            static field => System.Text.Json.JsonNamingPolicy.SnakeCaseLower.ConvertName(field.Name), field => Show(field.Name, field.GetValue(boxed)!));
         return new InodeSheet(text, hex, fields, BlockRefShape.Of(bref)) { Shown = MediaText.Show(path) };
     }
 
@@ -90,8 +90,10 @@ internal sealed record InodeSheet(string? Path, string? PathHex, IReadOnlyDictio
             output.Line($"  {name,-24} {value}");
     }
 
-    private static string Show(object value) => value switch
+    private static string Show(string field, object value) => value switch
     {
+        uint mode when field == nameof(InodeData.Mode) => "0" + Convert.ToString(mode, 8).PadLeft(3, '0'),
+        long time when field.EndsWith("Time", StringComparison.Ordinal) => string.Create(System.Globalization.CultureInfo.InvariantCulture, $"{time} ({Times.ShowFull(time)})"),
         ulong number => $"{number} (0x{number:x})",
         Enum or Guid => $"{value}",
         IFormattable number => number.ToString(null, System.Globalization.CultureInfo.InvariantCulture),

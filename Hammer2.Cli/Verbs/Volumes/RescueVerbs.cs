@@ -7,6 +7,7 @@ using System.Globalization;
 using Hammer2.Cli.Listing;
 using Hammer2.Cli.Output;
 using Hammer2.Cli.Trees;
+using Hammer2.Engine.Format;
 using Hammer2.Engine.Primitives;
 
 namespace Hammer2.Cli.Verbs.Volumes;
@@ -57,9 +58,11 @@ internal static class RescueVerbs
         }.Lives().Runs((context, parsed) => Each(context, parsed.GetRequiredValue(image), parsed.GetRequiredValue(numbers), static (image, text) =>
         {
             bool isHex = text.StartsWith("0x", StringComparison.OrdinalIgnoreCase);
-            return ulong.TryParse(isHex ? text.AsSpan(2) : text, isHex ? NumberStyles.HexNumber : NumberStyles.None, CultureInfo.InvariantCulture, out ulong number)
+            if (!ulong.TryParse(isHex ? text.AsSpan(2) : text, isHex ? NumberStyles.HexNumber : NumberStyles.None, CultureInfo.InvariantCulture, out ulong number))
+                throw CliException.Usage($"'{text}' is no inode number; 'hammer2 stat' shows them");
+            return number > FormatLimits.RootInodeNumber
                 ? image.Pfs.TryDestroyInode(number)
-                : throw CliException.Usage($"'{text}' is no inode number");
+                : throw new CliException(ExitCode.Partial, $"{text}: the root of a PFS is not removed this way; pfs-delete removes the PFS");
         }));
     }
 

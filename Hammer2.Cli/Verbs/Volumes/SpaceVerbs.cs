@@ -87,7 +87,7 @@ internal static class SpaceVerbs
         Argument<string> image = GlobalOptions.Volume();
         var size = new Argument<long?>("SIZE")
         {
-            Description = "New size, such as 20G, rounded down to 8M; an image file is extended to it. All of the device when left out.",
+            Description = "New size, such as 20G, rounded down to 8M, of the volume or of the last of several; an image file is extended to it. All of the device when left out.",
             Arity = ArgumentArity.ZeroOrOne,
             CustomParser = result =>
             {
