@@ -5,8 +5,8 @@ using System.Runtime.InteropServices;
 using System.Text;
 using Hammer2.Engine.Devices;
 using Hammer2.Engine.Format;
-using Hammer2.Engine.Volumes;
 using Hammer2.Engine.Topology;
+using Hammer2.Engine.Volumes;
 using Hammer2.Tests.Hostile;
 
 namespace Hammer2.Tests.Checking;
