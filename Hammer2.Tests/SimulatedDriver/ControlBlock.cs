@@ -14,13 +14,14 @@ internal sealed class ControlBlock(string name)
     /// <summary>The spelling of the first opener.</summary>
     internal string Name { get; set; } = name;
 
-    /// <summary>Opens that were not closed.</summary>
+    /// <summary>Opens that were not closed, those under way included.</summary>
     internal int OpenCount { get; set; }
 
-    /// <summary>Opens that were not cleaned up.</summary>
+    /// <summary>Opens that succeeded and were not cleaned up.</summary>
     internal int UncleanCount { get; set; }
 
-    /// <summary>Is the file to be deleted when its last handle goes?</summary>
+    /// <summary>Is the file to be deleted when its last handle goes? Stays until the last open is closed, so that nobody comes in
+    /// meanwhile.</summary>
     internal bool DeletePending { get; set; }
 
     /// <summary>Sections through which programs can write.</summary>

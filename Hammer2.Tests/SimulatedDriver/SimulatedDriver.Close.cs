@@ -39,9 +39,6 @@ internal sealed partial class SimulatedDriver
                 handle.Block.DeletePending = true;
             handle.Block.UncleanCount--;
             deletes = handle.Block is { DeletePending: true, UncleanCount: 0 };
-
-            // Whoever opens the name from now on opens another file, and may mark that.
-            handle.Block.DeletePending &= !deletes;
         }
 
         using GuardedMemory text = GuardedMemory.OfText(handle.Block.Name, Faults);

@@ -123,15 +123,14 @@ internal sealed partial class SimulatedDriver
             if (!_blocks.TryGetValue(name, out ControlBlock? block))
                 block = new ControlBlock(name);
             handle = new SimulatedHandle(block) { DeleteOnClose = (request.Options & FileOptions.DeleteOnClose) != 0 };
-            if (block.OpenCount > 0 && disposition == CreateDisposition.Create)
+            if (block.UncleanCount > 0 && disposition == CreateDisposition.Create)
                 return NtStatus.ObjectNameCollision;
-            if (block.UncleanCount > 0 && block.DeletePending)
+            if (block.OpenCount > 0 && block.DeletePending)
                 return NtStatus.DeletePending;
             if (!block.TryShare(handle, request.Access, request.Share))
                 return NtStatus.SharingViolation;
             _blocks[name] = block;
             block.OpenCount++;
-            block.UncleanCount++;
         }
 
         _handles[handle] = 0;
@@ -168,6 +167,13 @@ internal sealed partial class SimulatedDriver
 
         if (outcome.Handle is not null && handle.Context == 0)
             Faults.Add($"CreateFile of {request.Name} succeeded without a context");
+        if (outcome.Handle is not null)
+        {
+            // Only now: an open that is under way keeps nothing from being deleted.
+            lock (_gate)
+                handle.Block.UncleanCount++;
+        }
+
         return outcome;
     }
 
@@ -220,7 +226,6 @@ internal sealed partial class SimulatedDriver
         lock (_gate)
         {
             handle.Block.Unshare(handle);
-            handle.Block.UncleanCount--;
             CloseBlock(handle.Block);
         }
 
