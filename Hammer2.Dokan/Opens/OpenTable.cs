@@ -13,6 +13,13 @@ using FileAccess = DokanNet.FileAccess;
 
 namespace Hammer2.Dokan.Opens;
 
+/// <summary>A deletion that was agreed to.</summary>
+/// <param name="Place">The name that goes.</param>
+/// <param name="DriverName">What the driver called the file when it asked. All opens of a name share one block in the driver, and
+/// so do now and then those of another file that had the name before; the deletion comes with the last of them.</param>
+/// <param name="At">When it was agreed to, in the order of opens.</param>
+internal sealed record AskedDeletion(NamePlace Place, string DriverName, long At);
+
 /// <summary>The table of opens.</summary>
 /// <param name="caseSensitive">Does the driver tell names apart by case?</param>
 internal sealed class OpenTable(bool caseSensitive)
@@ -29,9 +36,10 @@ internal sealed class OpenTable(bool caseSensitive)
         /// <summary>Opens until CloseFile, in the part of what is opened.</summary>
         internal HashSet<OpenFile> Handles { get; } = new(ReferenceEqualityComparer.Instance);
 
-        /// <summary>Objects that were marked when their last open here was cleaned up, and did not go: an open that the driver
-        /// let in before the mark is still to come, or the driver refused the deletion.</summary>
-        internal HashSet<ulong> StillAsked { get; } = [];
+        /// <summary>Objects that were marked when their last open here was cleaned up, and did not go: the driver has the mark in
+        /// a block with opens of another object, an open that it let in before the mark is still to come, or it refused the
+        /// deletion.</summary>
+        internal Dictionary<ulong, AskedDeletion> StillAsked { get; } = [];
 
         internal OpenFile[] AllHandles()
         {
@@ -51,8 +59,8 @@ internal sealed class OpenTable(bool caseSensitive)
             if (!Objects.TryGetValue(inodeNumber, out OpenObject? known))
                 return;
             known.Opens.Remove(open);
-            if (known.Opens.Count == 0 && known.MarkedPath is not null)
-                StillAsked.Add(inodeNumber);
+            if (known.Opens.Count == 0 && known.Mark is { } asked)
+                StillAsked[inodeNumber] = asked;
             Forget(inodeNumber, known);
         }
 
@@ -67,11 +75,8 @@ internal sealed class OpenTable(bool caseSensitive)
     {
         internal List<OpenFile> Opens { get; } = new(1);
 
-        /// <summary>The path under which it was marked for deletion; null when it is not.</summary>
-        internal string? MarkedPath { get; set; }
-
-        /// <summary>When it was marked, in the order of opens.</summary>
-        internal long MarkedAt { get; set; }
+        /// <summary>How it was marked for deletion; null when it is not.</summary>
+        internal AskedDeletion? Mark { get; set; }
     }
 
     private long _order;
@@ -141,18 +146,14 @@ internal sealed class OpenTable(bool caseSensitive)
         return true;
     }
 
-    /// <summary>Marks the object of an open for deletion, or takes the mark back. It goes with the last open of the
-    /// object.</summary>
-    internal void SetDeletePending(OpenFile open, bool pending)
-    {
-        Part part = PartOf(open.Named.InodeNumber);
-        lock (part.Gate)
-        {
-            part.StillAsked.Remove(open.Named.InodeNumber);
-            if (part.Objects.TryGetValue(open.Named.InodeNumber, out OpenObject? known))
-                (known.MarkedPath, known.MarkedAt) = (pending ? open.Path : null, Interlocked.Increment(ref _order));
-        }
-    }
+    /// <summary>Marks the object of an open for deletion. It goes with the last open of the object.</summary>
+    /// <param name="open">One of its opens.</param>
+    /// <param name="driverName">What the driver calls it.</param>
+    internal void Mark(OpenFile open, ReadOnlySpan<char> driverName) =>
+        SetMark(open, new AskedDeletion(open.Place, driverName.ToString(), Interlocked.Increment(ref _order)));
+
+    /// <summary>The object of an open is not marked any more: it is gone, or somebody thought better of it.</summary>
+    internal void Unmark(OpenFile open) => SetMark(open, null);
 
     /// <summary>The object of an open, and with it a mark under its name, is known by another name now.</summary>
     internal void Renamed(OpenFile open, string path)
@@ -160,8 +161,8 @@ internal sealed class OpenTable(bool caseSensitive)
         Part part = PartOf(open.Named.InodeNumber);
         lock (part.Gate)
         {
-            if (part.Objects.TryGetValue(open.Named.InodeNumber, out OpenObject? known) && known.MarkedPath is { } marked && IsSameName(marked, path))
-                known.MarkedPath = open.Path;
+            if (part.Objects.TryGetValue(open.Named.InodeNumber, out OpenObject? known) && known.Mark is { } mark && IsSameName(mark.Place.Path, path))
+                known.Mark = mark with { Place = open.Place, DriverName = IsSameName(mark.DriverName, path) ? open.Path : mark.DriverName };
         }
     }
 
@@ -172,9 +173,34 @@ internal sealed class OpenTable(bool caseSensitive)
         Part part = PartOf(inodeNumber);
         lock (part.Gate)
         {
-            return open.DeleteOnClose || part.StillAsked.Contains(inodeNumber)
-                || (part.Objects.TryGetValue(inodeNumber, out OpenObject? known) && known.MarkedPath is not null);
+            return open.DeleteOnClose || part.StillAsked.ContainsKey(inodeNumber)
+                || (part.Objects.TryGetValue(inodeNumber, out OpenObject? known) && known.Mark is not null);
         }
+    }
+
+    /// <summary>Takes the last deletion that was asked for under a name of the driver and has no open left to come with.</summary>
+    internal bool TryTakeAsked(ReadOnlySpan<char> driverName, out ulong inodeNumber, out NamePlace? place)
+    {
+        (inodeNumber, place) = (0, null);
+        string name = driverName.ToString();
+        long last = 0;
+        foreach (Part part in _parts)
+        {
+            lock (part.Gate)
+            {
+                foreach ((ulong inode, AskedDeletion asked) in part.StillAsked)
+                {
+                    if (asked.At > last && IsSameName(asked.DriverName, name))
+                        (inodeNumber, place, last) = (inode, asked.Place, asked.At);
+                }
+            }
+        }
+
+        if (place is null)
+            return false;
+        Part its = PartOf(inodeNumber);
+        lock (its.Gate)
+            return its.StillAsked.Remove(inodeNumber);
     }
 
     /// <summary>Is the object marked for deletion?</summary>
@@ -182,7 +208,7 @@ internal sealed class OpenTable(bool caseSensitive)
     {
         Part part = PartOf(inodeNumber);
         lock (part.Gate)
-            return part.Objects.TryGetValue(inodeNumber, out OpenObject? known) && known.MarkedPath is { } marked && !IsRefuted(known, marked);
+            return part.Objects.TryGetValue(inodeNumber, out OpenObject? known) && known.Mark is { } mark && !IsRefuted(known, mark);
     }
 
     /// <summary>Is the object marked for deletion under another name than this one? Opens under the same name are the
@@ -217,6 +243,17 @@ internal sealed class OpenTable(bool caseSensitive)
             part.Leave(inodeNumber, open);
     }
 
+    private void SetMark(OpenFile open, AskedDeletion? mark)
+    {
+        Part part = PartOf(open.Named.InodeNumber);
+        lock (part.Gate)
+        {
+            part.StillAsked.Remove(open.Named.InodeNumber);
+            if (part.Objects.TryGetValue(open.Named.InodeNumber, out OpenObject? known))
+                known.Mark = mark;
+        }
+    }
+
     private Part PartOf(ulong inodeNumber) => _parts[inodeNumber % Parts];
 
     /// <summary>The standard check, against opens under other names only: those under the same one are the driver's, which
@@ -246,15 +283,15 @@ internal sealed class OpenTable(bool caseSensitive)
     private bool IsMarkedElsewhere(OpenFile open, OpenObject known) => IsMarkedElsewhere(open.Path, known);
 
     private bool IsMarkedElsewhere(string path, OpenObject known) =>
-        known.MarkedPath is { } marked && !IsSameName(path, marked) && !IsRefuted(known, marked);
+        known.Mark is { } mark && !IsSameName(path, mark.Place.Path) && !IsRefuted(known, mark);
 
     /// <summary>The driver may refuse a deletion that was agreed to here, as that of a running program, and says nothing. It
     /// shows when the driver lets somebody open the same name again.</summary>
-    private bool IsRefuted(OpenObject known, string marked)
+    private bool IsRefuted(OpenObject known, AskedDeletion mark)
     {
         foreach (OpenFile open in known.Opens)
         {
-            if (open.Order > known.MarkedAt && IsSameName(open.Path, marked))
+            if (open.Order > mark.At && IsSameName(open.Path, mark.Place.Path))
                 return true;
         }
 

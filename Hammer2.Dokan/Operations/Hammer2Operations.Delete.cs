@@ -2,7 +2,8 @@
 // of the last handle.
 // Invariants: what goes is the one name by which the object was opened, and only if it still leads to the object; other
 // names, and handles and mapped pages that are still in use, keep it alive; never recursive; nothing goes that nobody asked
-// for. Who agreed to a deletion keeps the promise: nothing new is made in a directory that is marked.
+// for, and what was asked for goes even if the driver says so with a handle of another file. Who agreed to a deletion keeps
+// the promise: nothing new is made in a directory that is marked.
 
 using DokanNet;
 using Hammer2.Dokan.Directories;
@@ -27,11 +28,17 @@ internal sealed partial class Hammer2Operations
         {
             if (OpenOf(ref info) is not { } open)
                 return;
-            if (info.DeletePending)
-                Remove(open, fileNamePtr);
-            else if (open.DeleteOnClose)
-                _opens.SetDeletePending(open, pending: true); // Others have it open; the last of them deletes.
-            _opens.CleanUp(open);
+            try
+            {
+                if (info.DeletePending)
+                    Remove(open, fileNamePtr);
+                else if (open.DeleteOnClose)
+                    _opens.Mark(open, NameOf(fileNamePtr)); // Others have it open; the last of them deletes.
+            }
+            finally
+            {
+                _opens.CleanUp(open);
+            }
         }
         catch (Exception thrown)
         {
@@ -58,8 +65,10 @@ internal sealed partial class Hammer2Operations
             lock (_names)
             {
                 NtStatus status = info.DeletePending ? MayDelete(open, fileName) : NtStatus.Success;
-                if (status == NtStatus.Success)
-                    _opens.SetDeletePending(open, info.DeletePending);
+                if (status == NtStatus.Success && info.DeletePending)
+                    _opens.Mark(open, NameOf(fileName));
+                else if (status == NtStatus.Success)
+                    _opens.Unmark(open);
                 return status;
             }
         }
@@ -100,18 +109,16 @@ internal sealed partial class Hammer2Operations
         {
             lock (_names)
             {
-                if (!_isWritable || open.IsRoot || IsNameBelow(open, fileName) || !_opens.IsDeletionAsked(open))
+                if (_isWritable && !open.IsRoot && !IsNameBelow(open, fileName))
                 {
-                    _log.LogWarning("Cleanup asks to delete {Path} through a handle on {Open}; nothing is deleted",
-                        fileName.IsNull ? "(nothing)" : fileName.Span.ToString(), open.Path);
+                    if (_opens.IsDeletionAsked(open))
+                        RemoveAsked(open);
+                    else if (!RemoveOther(fileName))
+                        LogUnasked(open, fileName);
                     return;
                 }
 
-                Hammer2Error error = RemoveName(open.Place, open.Named);
-                if (error == Hammer2Error.None)
-                    _opens.SetDeletePending(open, pending: false);
-                else
-                    _log.LogWarning("{Path} was not deleted: {Error}", open.Path, error);
+                LogUnasked(open, fileName);
             }
         }
         finally
@@ -119,6 +126,39 @@ internal sealed partial class Hammer2Operations
             _gate.Exit();
         }
     }
+
+    private void RemoveAsked(OpenFile open)
+    {
+        Hammer2Error error = RemoveName(open.Place, open.Named);
+        if (error == Hammer2Error.None)
+            _opens.Unmark(open);
+        else
+            _log.LogWarning("{Path} was not deleted: {Error}", open.Path, error);
+    }
+
+    /// <summary>
+    /// The driver deletes by block, and a block may hold opens of two files: of one that is listed or watched and had the name
+    /// before an ancestor was renamed, of one that was renamed while another open was under way. Then the last handle may be
+    /// one of the file that nobody wants deleted, and what goes is the other.
+    /// </summary>
+    private bool RemoveOther(ReadOnlyNativeMemory<char> fileName)
+    {
+        if (!_opens.TryTakeAsked(NameOf(fileName), out ulong inodeNumber, out NamePlace? place) || !TryOpenVnode(inodeNumber, out Vnode? target))
+            return false;
+        using (target)
+        {
+            Hammer2Error error = RemoveName(place!, target!);
+            if (error != Hammer2Error.None)
+                _log.LogWarning("{Path} was not deleted: {Error}", place!.Path, error);
+            return true;
+        }
+    }
+
+    private void LogUnasked(OpenFile open, ReadOnlyNativeMemory<char> fileName) =>
+        _log.LogWarning("Cleanup asks to delete {Path} through a handle on {Open}; nothing is deleted",
+            fileName.IsNull ? "(nothing)" : fileName.Span.ToString(), open.Path);
+
+    private static ReadOnlySpan<char> NameOf(ReadOnlyNativeMemory<char> fileName) => fileName.IsNull ? [] : fileName.Span;
 
     /// <summary>Takes one name away, under the lock of the names.</summary>
     private Hammer2Error RemoveName(NamePlace place, Vnode target)

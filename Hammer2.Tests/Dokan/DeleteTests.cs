@@ -6,6 +6,7 @@ using Hammer2.Engine.Format;
 using Hammer2.Engine.Pfs;
 using Hammer2.Engine.Primitives;
 using Hammer2.Tests.SimulatedDriver;
+using LTRData.Extensions.Native.Memory;
 using static Hammer2.Tests.SimulatedDriver.CreateDisposition;
 
 namespace Hammer2.Tests.Dokan;
@@ -365,6 +366,142 @@ public sealed class DeleteTests
         Assert.AreEqual(NtStatus.Success, Mark(v, file));
         v.Close(file);
         v.Close(watched);
-        v.Twice(static v => Assert.IsTrue(v.Exists(@"\e\sub"), "the mark was the file's, the last handle the directory's"));
+        v.Twice(static v =>
+        {
+            Assert.IsTrue(v.Exists(@"\e\sub"), "the mark was the file's, the last handle the directory's");
+            Assert.IsEmpty(v.Client.Names(@"\d"), "what was asked for goes nevertheless");
+        });
+    }
+
+    /// <summary>Holds one open back on its way to the adapter.</summary>
+    private sealed class LateOperations(IDokanOperations2 inner) : DelegatingOperations(inner), IDisposable
+    {
+        private static readonly TimeSpan s_deadline = TimeSpan.FromSeconds(30);
+        private readonly ManualResetEventSlim _arrived = new();
+        private readonly ManualResetEventSlim _goesOn = new();
+        private volatile string? _late;
+
+        /// <summary>What is answered instead of asking the adapter.</summary>
+        internal NtStatus? Refusal { get; set; }
+
+        /// <summary>Begins an open that the driver lets in now and the adapter hears of later.</summary>
+        internal Task<OpenOutcome> Begin(DokanVolume v, string path, DokanNet.FileAccess access)
+        {
+            _late = path;
+            Task<OpenOutcome> opens = Task.Run(() => v.C(path, Open, access));
+            Assert.IsTrue(_arrived.Wait(s_deadline));
+            return opens;
+        }
+
+        internal OpenOutcome GoOn(Task<OpenOutcome> opens)
+        {
+            _goesOn.Set();
+            Assert.IsTrue(opens.Wait(s_deadline));
+            return opens.Result;
+        }
+
+        public override NtStatus CreateFile(
+            ReadOnlyNativeMemory<char> fileNamePtr, DokanNet.FileAccess access, FileShare share, FileMode mode, FileOptions options,
+            FileAttributes attributes, ref DokanFileInfo info)
+        {
+            if (_late is { } late && fileNamePtr.Span.SequenceEqual(late))
+            {
+                _late = null;
+                _arrived.Set();
+                if (!_goesOn.Wait(s_deadline) || Refusal is not null)
+                    return Refusal ?? NtStatus.Unsuccessful;
+            }
+
+            return base.CreateFile(fileNamePtr, access, share, mode, options, attributes, ref info);
+        }
+
+        public void Dispose()
+        {
+            _arrived.Dispose();
+            _goesOn.Dispose();
+        }
+    }
+
+    private static DokanVolume WithLateOpens(int threads, out LateOperations late)
+    {
+        LateOperations? made = null;
+        DokanVolume v = DokanVolume.New(threads, wrap: inner => made is null ? made = new LateOperations(inner) : inner);
+        late = made!;
+        return v;
+    }
+
+    /// <summary>Random programs that shared a directory found deleted files in it. The simulated driver had counted opens under way
+    /// as handles: one that then failed took the deletion with it, and nobody was told to delete. The driver counts an open when
+    /// it has succeeded.</summary>
+    [TestMethod]
+    [DataRow(0, false)]
+    [DataRow(4, false)]
+    [DataRow(0, true)]
+    [DataRow(4, true)]
+    public void D02_AnOpenUnderWayKeepsNothingFromBeingDeleted(int threads, bool fails)
+    {
+        using DokanVolume v = WithLateOpens(threads, out LateOperations late);
+        using LateOperations held = late;
+        late.Refusal = fails ? Statuses.InsufficientResources : null;
+        v.Put(@"\a", s_data);
+        SimulatedHandle handle = v.Ok(@"\a", Open, ToDelete);
+        Task<OpenOutcome> opens = late.Begin(v, @"\a", AllRead);
+        Assert.AreEqual(NtStatus.Success, Mark(v, handle));
+        v.Close(handle);
+        Assert.IsEmpty(v.Client.Names(@"\"), "the last handle went");
+        OpenOutcome outcome = late.GoOn(opens);
+        Assert.AreEqual(fails ? Statuses.InsufficientResources : NtStatus.ObjectNameNotFound, outcome.Status);
+        v.Put(@"\A", s_data.AsSpan(0, 3));
+        v.Twice(static v => Assert.AreEqual("A", string.Join(' ', v.Client.Names(@"\"))));
+    }
+
+    [TestMethod]
+    [DataRow(0)]
+    [DataRow(4)]
+    public void D01_AnOpenThatWasLetInBeforeTheMarkFindsItsFile(int threads)
+    {
+        using DokanVolume v = WithLateOpens(threads, out LateOperations late);
+        using LateOperations held = late;
+        v.Put(@"\a", s_data);
+        SimulatedHandle handle = v.Ok(@"\a", Open, ToDelete);
+        Task<OpenOutcome> opens = late.Begin(v, @"\a", AllRead | AllWrite);
+        Assert.AreEqual(NtStatus.Success, Mark(v, handle));
+        SimulatedHandle second = late.GoOn(opens).Handle!;
+        v.Close(handle);
+        v.No(NtStatus.DeletePending, @"\a", Open, AllRead);
+        v.W(second, 0, "still"u8);
+        CollectionAssert.Contains(v.Client.Names(@"\"), "a");
+        v.Close(second);
+        v.Twice(static v => Assert.IsEmpty(v.Client.Names(@"\")));
+    }
+
+    [TestMethod]
+    [DataRow(0)]
+    [DataRow(4)]
+    public void D02_D18_OfTwoFilesInOneBlockTheOneGoesThatWasToGo(int threads)
+    {
+        using DokanVolume v = WithLateOpens(threads, out LateOperations late);
+        using LateOperations held = late;
+        v.Put(@"\a", s_data);
+        v.Put(@"\b", s_data.AsSpan(0, 5));
+
+        // The driver puts the open with the file that has the name now; by the time the adapter hears of it another one has.
+        SimulatedHandle stays = v.Ok(@"\a", Open, ToMove);
+        Task<OpenOutcome> opens = late.Begin(v, @"\a", ToDelete);
+        Assert.AreEqual(NtStatus.Success, v.Driver.MoveFile(stays, @"\c", replace: false));
+        SimulatedHandle mover = v.Ok(@"\b", Open, ToMove);
+        Assert.AreEqual(NtStatus.Success, v.Driver.MoveFile(mover, @"\a", replace: false));
+        v.Close(mover);
+        SimulatedHandle goes = late.GoOn(opens).Handle!;
+        Assert.AreEqual(5L, v.I(goes).Length);
+        Assert.AreEqual(NtStatus.Success, Mark(v, goes));
+        v.Close(goes);
+        CollectionAssert.AreEquivalent(List("a", "c"), v.Client.Names(@"\"));
+        v.Close(stays);
+        v.Twice(static v =>
+        {
+            Assert.AreEqual("c", string.Join(' ', v.Client.Names(@"\")));
+            CollectionAssert.AreEqual(s_data, v.Client.ReadAll(@"\c"));
+        });
     }
 }
