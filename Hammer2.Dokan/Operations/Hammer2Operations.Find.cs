@@ -1,7 +1,8 @@
 // Listings (dokan-semantics A.8, B.21). The library takes a snapshot at the first query of a handle, so a listing is
 // collected whole inside the callback: every error can then still become the status.
 // Invariants: an exact name is one look-up; nothing that matches nothing fails; "." and ".." come with real times, never
-// in the root; sizes, times and attributes equal those of a handle on the same object.
+// in the root; sizes, times and attributes equal those of a handle on the same object. No name stands there twice, whatever
+// its case and whatever is renamed while the directory is read.
 // Damage: the library can pass on names or an error, not both. By default the readable names are listed and the damage is
 // logged, because that is what someone who rescues data needs; with FailDamagedListings the listing fails, because a tool
 // that mirrors would take the missing names for deleted ones. A device error always fails the listing.
@@ -26,6 +27,9 @@ internal sealed partial class Hammer2Operations
     /// <summary>Entries that are read at once, at most: their inodes are visited in the order of the medium, and the more there
     /// are, the more of them are neighbours.</summary>
     private const int ListingBatch = 8192;
+
+    /// <summary>How often a directory is read whose names change in case meanwhile.</summary>
+    private const int ListingAttempts = 3;
 
     /// <inheritdoc />
     public NtStatus FindFilesWithPattern(
@@ -65,12 +69,9 @@ internal sealed partial class Hammer2Operations
             if (open.Kind != TargetKind.Directory)
                 return NtStatus.InvalidParameter;
             var timer = new RequestTimer(_clock);
-            var found = new Listing();
-            if (NamePattern.IsAll(pattern) || NamePattern.HasWildcards(pattern))
-                FindMany(open, pattern, found, ref info, ref timer);
-            else
-                FindOne(open, pattern, found, ref info, ref timer);
-            files = found;
+            if (!NamePattern.IsAll(pattern) && !NamePattern.HasWildcards(pattern))
+                return FindOne(open, pattern, out files, ref info, ref timer);
+            files = FindMany(open, pattern, ref info, ref timer);
             return NtStatus.Success;
         }
         catch (Exception thrown)
@@ -84,26 +85,40 @@ internal sealed partial class Hammer2Operations
         }
     }
 
-    private void FindOne(
-        OpenFile directory, ReadOnlySpan<char> name, Listing found, ref DokanFileInfo info,
-        ref RequestTimer timer)
+    private NtStatus FindOne(
+        OpenFile directory, ReadOnlySpan<char> name, out IEnumerable<FindFileInformation> files, ref DokanFileInfo info, ref RequestTimer timer)
     {
+        files = [];
+        if (!NameMapping.IsSyntaxValid(name))
+            return NtStatus.Success;
         ulong parent = directory.Vnode.InodeNumber;
-        if (!NameMapping.IsSyntaxValid(name)
-            || _paths.Step(parent, name, isLast: true, ref info, ref timer, out ResolvedPath entry) is var status
-            && status == NtStatus.ObjectNameNotFound)
-        {
-            return;
-        }
-
+        NtStatus status = _paths.Step(parent, name, isLast: true, ref info, ref timer, out ResolvedPath entry);
+        if (status != NtStatus.Success)
+            return status == NtStatus.ObjectNameNotFound ? NtStatus.Success : status;
         Hammer2Error error = TryGetAttributes(entry.InodeNumber, out InodeAttributes attributes);
         string shown = _indexes.Peek(parent)?.ShownName(entry.Name) ?? NameMapping.ToWindows(entry.Name);
-        found.Add(Describe(parent, shown.AsMemory(), entry.Type, entry.InodeNumber, error, attributes));
+        files = [Describe(parent, shown.AsMemory(), entry.Type, entry.InodeNumber, error, attributes)];
+        return NtStatus.Success;
     }
 
-    private void FindMany(
-        OpenFile directory, ReadOnlySpan<char> pattern, Listing found, ref DokanFileInfo info,
-        ref RequestTimer timer)
+    private Listing FindMany(OpenFile directory, ReadOnlySpan<char> pattern, ref DokanFileInfo info, ref RequestTimer timer)
+    {
+        for (int attempt = 1; ; attempt++)
+        {
+            long names = directory.Vnode.NamesVersion;
+            var found = new Listing();
+            Collect(directory, pattern, found, ref info, ref timer);
+
+            // A directory is read in the order of hashes. What became of one name by another case of it, or was removed and made
+            // anew in another case, may have been met in both places.
+            if (directory.Vnode.NamesVersion == names || !found.HasTwins(_caseSensitive))
+                return found;
+            if (attempt == ListingAttempts)
+                return found.WithoutTwins(_caseSensitive);
+        }
+    }
+
+    private void Collect(OpenFile directory, ReadOnlySpan<char> pattern, Listing found, ref DokanFileInfo info, ref RequestTimer timer)
     {
         bool all = NamePattern.IsAll(pattern);
         if (all && !directory.IsRoot)

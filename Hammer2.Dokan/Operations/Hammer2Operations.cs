@@ -30,6 +30,7 @@ internal sealed partial class Hammer2Operations : IDokanOperations2, IDisposable
     private readonly TimeProvider _clock;
     private readonly bool _hideDotFiles;
     private readonly bool _failDamagedListings;
+    private readonly bool _caseSensitive;
     private readonly FoldIndexCache _indexes;
     private readonly PathResolver _paths;
     private readonly LinkResolver _links;
@@ -63,6 +64,7 @@ internal sealed partial class Hammer2Operations : IDokanOperations2, IDisposable
         _clock = options.Clock;
         _hideDotFiles = options.HideDotFiles;
         _failDamagedListings = options.FailDamagedListings;
+        _caseSensitive = options.CaseSensitive;
         _isWritable = pfs.Volume.IsWritable && options.Rights != RightsMode.DenyWrite;
         _rules = new CreateRules(_isWritable);
         _tunnel = new NameTunnel(options.Clock);

@@ -1,10 +1,11 @@
 // The answer to a listing: its entries and their names, as the library wants to walk through them.
 // Invariants: nothing in it grows beyond what the collector treats as small, so that a listing of any length costs the young
-// generation only; what was added does not change. Calls nothing.
+// generation only; what was added does not change. Calls FoldTable.
 
 using System.Collections;
 using System.Runtime.CompilerServices;
 using DokanNet;
+using Hammer2.Dokan.Names;
 
 namespace Hammer2.Dokan.Operations;
 
@@ -49,6 +50,55 @@ internal sealed class Listing : IEnumerable<FindFileInformation>
         name.CopyTo(kept.Span);
         _namesUsed += name.Length;
         return kept;
+    }
+
+    /// <summary>Is there a name that stands here twice?</summary>
+    internal bool HasTwins(bool caseSensitive)
+    {
+        var seen = new HashSet<ReadOnlyMemory<char>>(Count, new Names(caseSensitive));
+        foreach (FindFileInformation entry in this)
+        {
+            if (!seen.Add(entry.FileName))
+                return true;
+        }
+
+        return false;
+    }
+
+    /// <summary>The listing with each name once. What was met last is what the name means now.</summary>
+    internal Listing WithoutTwins(bool caseSensitive)
+    {
+        var last = new Dictionary<ReadOnlyMemory<char>, int>(Count, new Names(caseSensitive));
+        int position = 0;
+        foreach (FindFileInformation entry in this)
+            last[entry.FileName] = position++;
+        var kept = new Listing();
+        position = 0;
+        foreach (FindFileInformation entry in this)
+        {
+            if (last[entry.FileName] == position++)
+                kept.Add(entry);
+        }
+
+        return kept;
+    }
+
+    /// <summary>Names as Windows tells them apart.</summary>
+    private sealed class Names(bool caseSensitive) : IEqualityComparer<ReadOnlyMemory<char>>
+    {
+        public bool Equals(ReadOnlyMemory<char> x, ReadOnlyMemory<char> y) =>
+            caseSensitive ? x.Span.SequenceEqual(y.Span) : FoldTable.Same(x.Span, y.Span);
+
+        public int GetHashCode(ReadOnlyMemory<char> name)
+        {
+            Span<char> folded = stackalloc char[NameMapping.NameLengthMax];
+            folded = folded[..name.Length];
+            if (caseSensitive)
+                name.Span.CopyTo(folded);
+            else
+                FoldTable.Fold(name.Span, folded);
+            return string.GetHashCode(folded);
+        }
     }
 
     /// <inheritdoc />

@@ -70,6 +70,63 @@ public sealed class EdgeTests
         Assert.IsTrue(v.Exists(@"\d\STAYS 77777"));
     }
 
+    /// <summary>A clock that does something when it is asked.</summary>
+    private sealed class ActingClock : TimeProvider
+    {
+        internal Action? Act { get; set; }
+
+        public override long GetTimestamp()
+        {
+            Act?.Invoke();
+            return base.GetTimestamp();
+        }
+    }
+
+    /// <summary>Random programs that shared a directory met names twice: a directory is read in the order of hashes, and a name that
+    /// changes its case goes to another place.</summary>
+    [TestMethod]
+    [DataRow(1)]
+    [DataRow(int.MaxValue)]
+    public void L04_NoNameIsListedTwiceWhateverItsCaseBecomesMeanwhile(int changesMax)
+    {
+        const int Count = 9_000; // Two batches.
+        const int Changing = 300;
+        var clock = new ActingClock();
+        using DokanVolume v = DokanVolume.New(threads: 0, options: new Hammer2.Dokan.DokanMountOptions { Clock = clock });
+        v.IsJudged = false;
+        v.MakeDirectory(@"\d");
+        Fill(v, "/d", Count, "f");
+        SimulatedHandle handle = v.Ok(@"\d", Open, ToList, directory: true);
+        v.Driver.QueryDirectory(handle, "*", restart: true, int.MaxValue, out List<FindFileInformation> entries);
+        Assert.HasCount(Count + 2, entries);
+        Assert.AreEqual(Hammer2Error.None, v.Pfs.TryResolve("/d", out Vnode? found));
+        using (Vnode directory = found!)
+        {
+            int asked = 0;
+            clock.Act = () =>
+            {
+                // The first time is the beginning of the request, the second the end of the first batch.
+                if (++asked < 2 || asked - 2 >= changesMax)
+                    return;
+                (char from, char to) = asked % 2 == 0 ? ('f', 'F') : ('F', 'f');
+                for (int i = 0; i < Changing; i++)
+                {
+                    Assert.AreEqual(Hammer2Error.None, v.Pfs.TryRename(
+                        directory, System.Text.Encoding.ASCII.GetBytes($"{from}{i}"), directory, System.Text.Encoding.ASCII.GetBytes($"{to}{i}"), RenameMode.NoReplace));
+                }
+            };
+            Assert.AreEqual(NtStatus.Success, v.Driver.QueryDirectory(handle, "*", restart: true, int.MaxValue, out entries));
+            clock.Act = null;
+            Assert.IsGreaterThan(2, asked);
+        }
+
+        var names = new HashSet<string>(entries.Select(entry => entry.FileName.ToString()), StringComparer.OrdinalIgnoreCase);
+        Assert.HasCount(entries.Count, names, "a name is there twice");
+        for (int i = changesMax == 1 ? 0 : Changing; i < Count; i++)
+            Assert.Contains($"f{i}", names, "a name is missing");
+        v.Close(handle);
+    }
+
     [TestMethod]
     public void C39_R04_TenThousandHandles()
     {

@@ -140,6 +140,8 @@ public sealed class ListingTests
             Assert.AreEqual(!isLost, names.Contains(name), name);
             NtStatus expected = isLost ? Statuses.FileCorruptError : NtStatus.Success;
             Assert.AreEqual(expected, volume.Try("\\many\\" + name, CreateDisposition.Open, RA), name);
+            List<FindFileInformation> alone = volume.Client.FindAll("\\many", name, out int refused);
+            Assert.AreEqual(isLost ? (1392, 0) : (0, 1), (refused, alone.Count), $"{name} looked for alone");
             lost += isLost ? 1 : 0;
         }
 
