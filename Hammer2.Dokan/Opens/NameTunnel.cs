@@ -11,7 +11,11 @@ namespace Hammer2.Dokan.Opens;
 /// <summary>What a new holder of a name takes over.</summary>
 internal readonly record struct TunneledFacts(uint Uid, uint Gid, uint Mode, long BirthTimeUs)
 {
-    internal static TunneledFacts Of(in InodeAttributes inode) => new(inode.Uid, inode.Gid, inode.Mode, inode.BirthTimeUs);
+    /// <summary>Octal 06000: whoever runs the file becomes its owner or group. That was granted to the old content.</summary>
+    internal const uint BecomesOwner = 0xC00;
+
+    internal static TunneledFacts Of(in InodeAttributes inode) =>
+        new(inode.Uid, inode.Gid, inode.Mode & ~BecomesOwner, inode.BirthTimeUs);
 }
 
 /// <summary>The names that went away last.</summary>

@@ -4,6 +4,7 @@
 // callbacks may use it at once. Calls nothing.
 
 using Hammer2.Dokan.Requests;
+using Hammer2.Dokan.Security;
 using Hammer2.Engine.Inodes;
 using Hammer2.Engine.Pfs;
 using FileAccess = DokanNet.FileAccess;
@@ -64,6 +65,9 @@ internal sealed class OpenFile : IDisposable
 
     /// <summary>Is every write to be durable before it is answered?</summary>
     internal bool WriteThrough { get; init; }
+
+    /// <summary>Who opened it, where that counts; set before the open is known to anybody else.</summary>
+    internal Requestor? Who { get; set; }
 
     /// <summary>Its turn among opens and marks for deletion; given by the table, under its lock.</summary>
     internal long Order { get; set; }

@@ -68,6 +68,7 @@ internal sealed partial class Hammer2Operations
         ReadOnlySpan<char> path, in ResolvedPath resolved, in CreateRequest request, Vnode made, ref DokanFileInfo info)
     {
         OpenFile open = Describe(path, resolved, request, made);
+        open.Who = _rights.AsksWho ? WhoAsks(ref info) : null;
         NtStatus status = _opens.Enter(open);
         if (status != NtStatus.Success)
         {

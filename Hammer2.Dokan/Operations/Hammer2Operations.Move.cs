@@ -100,7 +100,9 @@ internal sealed partial class Hammer2Operations
         Hammer2Error error = TryGetAttributes(target.InodeNumber, out InodeAttributes attributes);
         if (error != Hammer2Error.None)
             return ErrorStatus.OfOpening(error);
-        return (WindowsAttributes.Stored(attributes) & FileAttributes.ReadOnly) != 0 ? NtStatus.AccessDenied : NtStatus.Success;
+        return (WindowsAttributes.Stored(attributes) & FileAttributes.ReadOnly) != 0 || !MayTakeName(open, target.ParentInode, attributes)
+            ? NtStatus.AccessDenied
+            : NtStatus.Success;
     }
 
     /// <summary>The target is another name of the same object: one of the two goes.</summary>
@@ -117,13 +119,20 @@ internal sealed partial class Hammer2Operations
     /// <summary>Gives the object a name that nothing has, or another spelling of its own.</summary>
     private NtStatus Rename(OpenFile open, NamePlace to, bool tunnels)
     {
-        if (tunnels && _tunnel.TryTake(to.ParentInode, to.Name, out TunneledFacts facts))
-            TakeOver(open.Named, facts);
         NamePlace from = open.Place;
         InodeAttributes before = open.Named.GetAttributes();
+        TunneledFacts facts = default;
+        bool takesOver = tunnels && _tunnel.TryTake(to.ParentInode, to.Name, out facts);
+        if (takesOver)
+            TakeOver(open.Named, facts);
         Hammer2Error error = MoveEntry(from, to, open.Named, RenameMode.NoReplace, replacedName: null);
         if (error != Hammer2Error.None)
+        {
+            if (takesOver)
+                GiveBack(open.Named, before);
             return StatusOfMove(error);
+        }
+
         if (tunnels)
             _tunnel.Remember(from.ParentInode, from.Name, TunneledFacts.Of(before));
         MovePlaces(open, from, to);
@@ -147,7 +156,7 @@ internal sealed partial class Hammer2Operations
         if (error != Hammer2Error.None)
         {
             if (takesOver)
-                TakeOver(open.Named, TunneledFacts.Of(before));
+                GiveBack(open.Named, before);
             return StatusOfMove(error);
         }
 
@@ -206,8 +215,11 @@ internal sealed partial class Hammer2Operations
 
     private static void TakeOver(Vnode file, in TunneledFacts facts)
     {
-        bool keepsReadOnly = (file.GetAttributes().Mode & WindowsAttributes.AnyWriteBit) == 0;
+        InodeAttributes own = file.GetAttributes();
+        bool keepsReadOnly = (own.Mode & WindowsAttributes.AnyWriteBit) == 0;
         uint mode = keepsReadOnly ? facts.Mode & ~WindowsAttributes.AnyWriteBit : facts.Mode | WindowsAttributes.OwnerWriteBit;
+        if (own.Uid == facts.Uid && own.Gid == facts.Gid)
+            mode |= own.Mode & TunneledFacts.BecomesOwner;
         file.TrySetAttributes(new AttributeChanges
         {
             Uid = facts.Uid,
@@ -216,6 +228,15 @@ internal sealed partial class Hammer2Operations
             BirthTimeUs = facts.BirthTimeUs != 0 ? facts.BirthTimeUs : null,
         });
     }
+
+    /// <summary>The rename for which a file took over something did not happen.</summary>
+    private static void GiveBack(Vnode file, in InodeAttributes before) => file.TrySetAttributes(new AttributeChanges
+    {
+        Uid = before.Uid,
+        Gid = before.Gid,
+        Mode = before.Mode,
+        BirthTimeUs = before.BirthTimeUs,
+    });
 
     /// <summary>
     /// Is something below a directory open that a rename would leave with a wrong path in the driver? Directories that are

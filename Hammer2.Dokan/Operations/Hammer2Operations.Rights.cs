@@ -93,8 +93,16 @@ internal sealed partial class Hammer2Operations
         FileAccess wanted = open.Access | (request.DeleteOnClose ? FileAccess.Delete : 0);
         if (TryGetAttributes(open.Place.ParentInode, out InodeAttributes parent) != Hammer2Error.None)
             parent = default;
-        return _rights.Grants(wanted, open.AtOpen, parent, WhoAsks(ref info)) ? NtStatus.Success : Status.Denied(request.Access);
+        open.Who = WhoAsks(ref info);
+        return _rights.Grants(wanted, open.AtOpen, parent, open.Who) ? NtStatus.Success : Status.Denied(request.Access);
     }
+
+    /// <summary>May the one who opened a file take the name of another object away, to give it to that file? The driver says who
+    /// asks only in CreateFile.</summary>
+    private bool MayTakeName(OpenFile open, ulong directory, in InodeAttributes replaced) =>
+        !_rights.AsksWho
+        || (TryGetAttributes(directory, out InodeAttributes parent) == Hammer2Error.None
+            && _rights.Grants(FileAccess.Delete, replaced, parent, open.Who));
 
     /// <summary>May something be made in a directory?</summary>
     private NtStatus CheckRightToAdd(Vnode parent, in CreateRequest request, ref DokanFileInfo info)

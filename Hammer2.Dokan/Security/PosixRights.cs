@@ -2,7 +2,7 @@
 // What a mode says becomes a DACL and back: an entry for the owner, one for the group, one for everyone, with denials in
 // between where somebody nearer has less than somebody farther (dokan-semantics G.4).
 // Invariants: the nearest of owner, group and everyone alone decides, as on POSIX; deleting a name is a right on its
-// directory, where the sticky bit leaves it to the owners. Calls OwnerMap and SecurityDescriptorBytes.
+// directory, where the sticky bit leaves it to the owners; setuid and setgid do not go to a new owner. Calls OwnerMap and SecurityDescriptorBytes.
 
 using Hammer2.Engine.Format;
 using Hammer2.Engine.Inodes;
@@ -19,6 +19,9 @@ internal sealed class PosixRights(OwnerMap owners) : IRights
     private const uint Write = 2;
     private const uint Execute = 1;
     private const uint Sticky = 0x200;
+
+    /// <summary>Octal 06000: whoever runs the file becomes its owner or group.</summary>
+    private const uint BecomesOwner = 0xC00;
 
     private const uint ReadControl = 0x20000;
     private const uint WriteDac = 0x40000;
@@ -89,6 +92,8 @@ internal sealed class PosixRights(OwnerMap owners) : IRights
         uint uid = descriptor.Owner is { } owner && owners.TryUser(owner, out uint user) ? user : inode.Uid;
         uint gid = descriptor.Group is { } group && owners.TryGroup(group, out uint members) ? members : inode.Gid;
         uint mode = descriptor.Dacl is { } dacl ? ModeOf(inode, dacl, uid, gid) : inode.Mode;
+        if (inode.Type != ObjectType.Directory && (uid != inode.Uid || gid != inode.Gid))
+            mode &= ~BecomesOwner; // As by chown: otherwise a program of one's own could be made one that runs as somebody else.
         if (uid == inode.Uid && gid == inode.Gid && mode == inode.Mode)
             return null;
         return new AttributeChanges

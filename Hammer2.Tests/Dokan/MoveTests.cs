@@ -253,6 +253,68 @@ public sealed class MoveTests
         v.Twice(static v => Assert.AreEqual("a", string.Join(' ', v.Client.Names(@"\"))));
     }
 
+    private static void Set(DokanVolume v, string path, AttributeChanges changes)
+    {
+        Assert.AreEqual(Hammer2Error.None, v.Pfs.TryResolve(path, out Vnode? found));
+        using Vnode open = found!;
+        Assert.AreEqual(Hammer2Error.None, open.TrySetAttributes(changes));
+    }
+
+    private static (uint Owner, uint Mode) Rights(DokanVolume v, string path)
+    {
+        Assert.AreEqual(Hammer2Error.None, v.Pfs.TryResolve(path, out Vnode? found));
+        using Vnode open = found!;
+        return (open.GetAttributes().Uid, open.GetAttributes().Mode);
+    }
+
+    /// <summary>That whoever runs a file becomes its owner was granted to its content, not to its name.</summary>
+    [TestMethod]
+    [DataRow(1)]
+    [DataRow(4)]
+    public void M03_M19_WhatTakesTheNameOfASetuidProgramIsNone(int threads)
+    {
+        const uint Plain = 0x1ED;
+        const uint Setuid = 0x800;
+        const uint Both = 0xC00;
+        using DokanVolume v = Two(threads);
+        foreach (string name in List("/a", "/b"))
+            Set(v, name, new AttributeChanges { Uid = 7, Mode = Plain | Both });
+        v.Put(@"\new", s_two);
+        Assert.AreEqual(NtStatus.Success, Move(v, @"\new", @"\a", replace: true));
+        Assert.AreEqual((7U, Plain), Rights(v, "/a"));
+        Assert.AreEqual(0, v.Client.DeleteFile(@"\b"));
+        v.Put(@"\b", s_one);
+        Assert.AreEqual((7U, Plain), Rights(v, "/b"));
+
+        // The program itself stays what it is, also where it comes back to a name that it had.
+        Set(v, "/b", new AttributeChanges { Mode = Plain | Setuid });
+        Assert.AreEqual(NtStatus.Success, Move(v, @"\b", @"\away", replace: false));
+        Assert.AreEqual(NtStatus.Success, Move(v, @"\away", @"\b", replace: false));
+        Assert.AreEqual((7U, Plain | Setuid), Rights(v, "/b"));
+    }
+
+    [TestMethod]
+    [DataRow(1)]
+    [DataRow(4)]
+    public void M19_ARenameThatFailsTakesNothingOver(int threads)
+    {
+        const uint UserImmutable = 2;
+        using DokanVolume v = Two(threads);
+        v.MakeDirectory(@"\d");
+        v.Put(@"\d\x", s_two);
+        Set(v, "/d/x", new AttributeChanges { Uid = 9, Mode = 0x1FF, BirthTimeUs = 1 });
+        Assert.AreEqual(0, v.Client.DeleteFile(@"\d\x"));
+        Set(v, "/d", new AttributeChanges { UserFlags = UserImmutable });
+        (uint, uint) before = Rights(v, "/a");
+        DateTime? born = v.I(@"\a").CreationTime;
+        SimulatedHandle handle = v.Ok(@"\a", Open, ToMove);
+        Assert.AreEqual(NtStatus.AccessDenied, v.Driver.Rename(handle, @"\d\x", replace: false));
+        v.Close(handle);
+        Assert.AreEqual((before, born), (Rights(v, "/a"), v.I(@"\a").CreationTime));
+        Set(v, "/d", new AttributeChanges { UserFlags = 0 });
+        v.Twice(Both);
+    }
+
     [TestMethod]
     [DataRow(1)]
     [DataRow(4)]

@@ -5,6 +5,8 @@ using System.Security.AccessControl;
 using DokanNet;
 using Hammer2.Dokan;
 using Hammer2.Dokan.Security;
+using Hammer2.Engine.Pfs;
+using Hammer2.Engine.Primitives;
 using Hammer2.Tests.SimulatedDriver;
 using static Hammer2.Tests.SimulatedDriver.CreateDisposition;
 
@@ -77,5 +79,37 @@ public sealed class PosixMountTests
         Assert.AreEqual(5, v.Client.RemoveDirectory(@"\d"), "the directory above belongs to root");
         v.Identity.Asks = s_root;
         Assert.AreEqual(0, v.Client.RemoveDirectory(@"\d"));
+    }
+
+    /// <summary>Where the sticky bit leaves names to their owners, a rename over a name takes it away as a deletion does.</summary>
+    [TestMethod]
+    [DataRow(1)]
+    [DataRow(4)]
+    public void M03_L20_NobodyReplacesWhatHeMayNotDelete(int threads)
+    {
+        const uint StickyForAll = 0x3FF;
+        using DokanVolume v = New(threads);
+        v.MakeDirectory(@"\tmp");
+        Assert.AreEqual(Hammer2Error.None, v.Pfs.TryResolve("/tmp", out Vnode? found));
+        using (Vnode directory = found!)
+            Assert.AreEqual(Hammer2Error.None, directory.TrySetAttributes(new AttributeChanges { Mode = StickyForAll }));
+        v.Put(@"\tmp\alice", "hers"u8);
+        v.Put(@"\tmp\bob", "his"u8);
+        Give(v, @"\tmp\alice", Alice, 0x1F01FF, 0x1F01FF);
+        Give(v, @"\tmp\bob", Bob, 0x1F01FF, 0x1F01FF);
+
+        v.Identity.Asks = s_bob;
+        SimulatedHandle handle = v.Ok(@"\tmp\bob", Open, ToMove);
+        Assert.AreEqual(NtStatus.AccessDenied, v.Driver.MoveFile(handle, @"\tmp\alice", replace: true));
+        v.Close(handle);
+        SimulatedHandle fresh = v.Ok(@"\tmp\new", Create, AllWrite | CanDelete);
+        Assert.AreEqual(NtStatus.AccessDenied, v.Driver.MoveFile(fresh, @"\tmp\alice", replace: true));
+        Assert.AreEqual(NtStatus.Success, v.Driver.MoveFile(fresh, @"\tmp\bob", replace: true), "his own");
+        v.Close(fresh);
+        CollectionAssert.AreEqual("hers"u8.ToArray(), v.Client.ReadAll(@"\tmp\alice"));
+        v.Identity.Asks = s_root;
+        handle = v.Ok(@"\tmp\bob", Open, ToMove);
+        Assert.AreEqual(NtStatus.Success, v.Driver.MoveFile(handle, @"\tmp\alice", replace: true));
+        v.Close(handle);
     }
 }

@@ -57,7 +57,7 @@ public sealed class PosixRightsTests
             InodeAttributes inode = Inode(mode | 0x800);
             Assert.IsTrue(SecurityDescriptorBytes.TryParse(s_rights.DescriptorOf(inode, isDirectory: false), out ParsedDescriptor parsed));
             Assert.IsNull(s_rights.Change(inode, parsed), Octal(mode));
-            AttributeChanges? change = s_rights.Change(Inode(mode ^ 0x1FF, uid: 5, gid: 6), parsed);
+            AttributeChanges? change = s_rights.Change(Inode(mode ^ 0x1FF | 0xC00, uid: 5, gid: 6), parsed); // A new owner: no setuid.
             Assert.AreEqual(mode, change!.Value.Mode, Octal(mode));
             Assert.AreEqual(AliceId, change.Value.Uid);
             Assert.AreEqual(StaffId, change.Value.Gid);
