@@ -278,6 +278,36 @@ public sealed class FailureTests
         Assert.AreEqual(0, v.Adapter.OpenCount);
     }
 
+    /// <summary>A mapped file keeps its open after the handle. When the deletion at its end fails, the handle is gone nevertheless.</summary>
+    [TestMethod]
+    [DataRow(1)]
+    [DataRow(4)]
+    public void W16_D12_AHandleIsGoneThoughTheDeletionFailed(int threads)
+    {
+        MemoryBlockDevice memory = DokanVolume.Fresh();
+        using (DokanVolume made = DokanVolume.OnDevice(memory))
+        {
+            made.MakeDirectory(@"\d");
+            made.Put(@"\d\a", s_old);
+            made.Link(@"\d\a", "other");
+        }
+
+        ThrowingDevice device = new(memory);
+        using DokanVolume v = DokanVolume.OnDevice(device, threads, volume: DokanVolume.WritingOptions with { CacheBytesMax = 1 });
+        SimulatedHandle handle = v.Ok(@"\d\a", Open, AllRead | CanDelete, ShareNone);
+        v.Driver.MapSection(handle);
+        Assert.AreEqual(NtStatus.Success, v.Driver.SetDisposition(handle, delete: true));
+        v.No(NtStatus.DeletePending, @"\other", Open, AllRead);
+        device.Thrown = () => new IOException("unreadable");
+        v.Driver.CloseHandle(handle);
+        device.Thrown = null;
+        Assert.IsTrue(v.Log.Lines.Any(static line => line.Contains("Cleanup", StringComparison.Ordinal)), "the deletion failed");
+        v.Close(v.Ok(@"\other", Open, AllRead, ShareNone));
+        v.Driver.UnmapSection(handle);
+        Assert.AreEqual(0, v.Adapter.OpenCount);
+        CollectionAssert.AreEqual(s_old, v.Client.ReadAll(@"\d\a"));
+    }
+
     private static void Bad(NtStatus status, string what) => Assert.IsTrue(
         status is not (NtStatus.Success or NtStatus.NotImplemented or NtStatus.Pending), $"{what}: {(long)status:X8}");
 }
