@@ -54,6 +54,15 @@ public class DokanInstance : IDisposable
     /// <summary>Waits until it is unmounted: zero when it is, otherwise the wait result.</summary>
     public uint WaitForFileSystemClosed(uint milliSeconds) => throw ContractsOnly.Refusal();
 
+    /// <summary>Tells Windows of a new name.</summary>
+    public bool NotifyCreate(string filePath, bool isDirectory) => throw ContractsOnly.Refusal();
+
+    /// <summary>Tells Windows of a name that is gone.</summary>
+    public bool NotifyDelete(string filePath, bool isDirectory) => throw ContractsOnly.Refusal();
+
+    /// <summary>Tells Windows of other content or attributes.</summary>
+    public bool NotifyUpdate(string filePath) => throw ContractsOnly.Refusal();
+
     /// <summary>Waits until it is unmounted: true when it is.</summary>
     public Task<bool> WaitForFileSystemClosedAsync(uint milliSeconds) => throw ContractsOnly.Refusal();
 

@@ -9,6 +9,7 @@ using Hammer2.Dokan.Operations;
 using Hammer2.Dokan.Security;
 using Hammer2.Engine.Pfs;
 using Hammer2.Engine.Primitives;
+using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
 
 namespace Hammer2.Dokan;
@@ -26,14 +27,16 @@ public sealed class DokanMount : IDisposable
     private readonly DokanInstance _instance;
     private readonly Hammer2Operations _operations;
     private readonly string _requested;
+    private readonly PfsFollower _follower;
     private int _unmounted;
 
-    private DokanMount(DokanNet.Dokan library, DokanInstance instance, Hammer2Operations operations, string requested)
+    private DokanMount(DokanNet.Dokan library, DokanInstance instance, Hammer2Operations operations, string requested, PfsMount pfs, ILogger log)
     {
         _library = library;
         _instance = instance;
         _operations = operations;
         _requested = requested;
+        _follower = pfs.Follow(new ChangeNotifier(pfs, MountPoint, new InstanceNotifications(instance), log).Deliver);
     }
 
     /// <summary>Where the volume is: what Windows gave, which may be another letter than the one asked for.</summary>
@@ -60,7 +63,7 @@ public sealed class DokanMount : IDisposable
             operations = new Hammer2Operations(pfs, options, WindowsSecurity.CurrentUserSid(), WindowsSecurity.FromBytes);
             DokanInstance instance = Build(library, operations, mountPoint, options);
             operations.WaitForMounted(s_mountedPatience);
-            return new DokanMount(library, instance, operations, mountPoint);
+            return new DokanMount(library, instance, operations, mountPoint, pfs, options.Logger ?? NullLogger.Instance);
         }
         catch (DokanException refused)
         {
@@ -108,6 +111,7 @@ public sealed class DokanMount : IDisposable
     {
         if (Interlocked.Exchange(ref _unmounted, 1) != 0)
             return;
+        _follower.Dispose();
         _instance.Dispose();
         _library.Dispose();
         _operations.Dispose();
@@ -162,5 +166,14 @@ public sealed class DokanMount : IDisposable
                 settings.AllocationUnitSize = AllocationUnitBytes;
             });
         return builder.Build(operations);
+    }
+
+    private sealed class InstanceNotifications(DokanInstance instance) : INotifications
+    {
+        public bool Created(string path, bool isDirectory) => instance.NotifyCreate(path, isDirectory);
+
+        public bool Deleted(string path, bool isDirectory) => instance.NotifyDelete(path, isDirectory);
+
+        public bool Updated(string path) => instance.NotifyUpdate(path);
     }
 }

@@ -33,6 +33,7 @@ public sealed class FuseMount : IDisposable
     private readonly TaskCompletionSource _finished = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly MountInfo? _info;
     private readonly MountWatcher? _watcher;
+    private PfsFollower? _follower;
 
     private FuseMount(IFuseFileSystem fileSystem, string source, string target, FuseMountOptions options)
     {
@@ -92,7 +93,9 @@ public sealed class FuseMount : IDisposable
         {
             KernelKeepsTimes = options.WritebackCache && !options.ReadOnly,
         };
-        return Mount(fileSystem, options.Source ?? pfs.Label, target, options);
+        var mount = Mount(fileSystem, options.Source ?? pfs.Label, target, options);
+        mount.Follow(pfs, fileSystem);
+        return mount;
     }
 
     /// <summary>Mounts anything that answers requests; it is disposed of when the mount has ended.</summary>
@@ -184,6 +187,39 @@ public sealed class FuseMount : IDisposable
     /// <summary>How many requests of one kind the kernel sent.</summary>
     internal long RequestsOf(FuseOpcode opcode) => _dispatcher.CountOf(opcode);
 
+    // The kernel keeps names, attributes and pages for long, since nobody else changes the volume; what another mount of this
+    // process changes, or a verb that runs in it, must be told.
+    private void Follow(PfsMount pfs, Hammer2FileSystem fileSystem)
+    {
+        var follower = pfs.Follow(change =>
+        {
+            fileSystem.ChangedElsewhere();
+            Tell(change);
+        });
+        lock (_finishGate)
+        {
+            if (IsMounted)
+                _follower = follower;
+            else
+                follower.Dispose();
+        }
+    }
+
+    private void Tell(in PfsEvent change)
+    {
+        Span<byte> buffer = stackalloc byte[FuseNotification.BytesMax];
+        if (change.Kind != PfsEventKind.Updated)
+            Tell(FuseNotification.InvalidateEntry(change.Directory, change.Name.Span, buffer));
+        Tell(FuseNotification.InvalidateInode(change.InodeNumber, buffer));
+    }
+
+    private void Tell(ReadOnlySpan<byte> message)
+    {
+        var errno = -_session.Notify(message);
+        if (errno is not (0 or Errno.ENOENT or Errno.ENODEV))
+            _logger.LogWarning("The kernel did not take a notification (errno {Errno}): {Target} may show what was before.", errno, Target);
+    }
+
     private void AwaitStart()
     {
         if (Task.WaitAny([_dispatcher.Initialized, _session.Ended], s_startDeadline) == 0)
@@ -219,6 +255,7 @@ public sealed class FuseMount : IDisposable
             if (!IsMounted)
                 return;
             _watcher?.Dispose();
+            _follower?.Dispose();
             if (idle)
                 _fileSystem.Dispose();
             else

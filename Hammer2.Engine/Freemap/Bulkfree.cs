@@ -150,7 +150,7 @@ internal sealed class Bulkfree : IDisposable
         bool sound = _counts.Damaged == 0;
         if (begin is not null && !begin(sound))
             return Report();
-        MergeMode mode = sound ? MergeMode.Replace : MergeMode.MarkOnly;
+        MergeMode mode = sound ? MergeMode.Replace : MergeMode.KeepAll;
         if (sound)
             _allocator.BeginRebuild();
         stop.ThrowIfCancellationRequested();

@@ -14,6 +14,9 @@ internal enum MergeMode
     /// <summary>Only mark what is in use: something could not be read, so nothing can be proved free.</summary>
     MarkOnly,
 
+    /// <summary>A rebuild beside what could not be read: nothing becomes free, and what is in no legal state counts as in use.</summary>
+    KeepAll,
+
     /// <summary>A pass of bulkfree.</summary>
     Stage,
 
@@ -208,11 +211,18 @@ internal sealed partial class FreemapAllocator
         }
 
         CorrectLinear(leaf, segment, usage, changed && mode == MergeMode.Replace);
-        if (!changed && mode != MergeMode.Replace)
+        if (!changed && mode is not (MergeMode.Replace or MergeMode.KeepAll))
             return;
         leaf.ResetIfEmpty(segment);
-        if (leaf.ClassOf(segment) == FreemapLeaf.EmptyClass && leaf.FreeBlocksOf(segment) < FreemapBitmap.States && usage is not null && usage.ClassOf(segment) != BlockRefType.Empty)
-            leaf.SetClass(segment, usage.ClassOf(segment));
+        if (leaf.ClassOf(segment) != FreemapLeaf.EmptyClass || leaf.FreeBlocksOf(segment) == FreemapBitmap.States)
+            return;
+        BlockRefType found = usage?.ClassOf(segment) ?? BlockRefType.Empty;
+
+        // Of blocks that nobody refers to, or whose owner cannot be read, no class is known: any is legal.
+        if (found == BlockRefType.Empty && mode == MergeMode.KeepAll)
+            found = BlockRefType.Data;
+        if (found != BlockRefType.Empty)
+            leaf.SetClass(segment, found);
     }
 
     private static ulong MergeWord(ulong live, ulong used, ulong touched, MergeMode mode, MergeCounts counts)
@@ -223,6 +233,8 @@ internal sealed partial class FreemapAllocator
         ulong reserved = SegmentWord.Reserved(live);
         ulong unused = ~used & ~touched & SegmentWord.All;
         ulong marked = used & ~touched & (free | staged | reserved);
+        if (mode == MergeMode.KeepAll)
+            marked |= reserved & ~touched;
         ulong toStaged = mode == MergeMode.Stage ? allocated & unused : 0;
         ulong toFree = mode switch
         {

@@ -52,7 +52,7 @@ public sealed partial class PfsMount
             error = State.DirectoryWriter!.TryAdd(
                 parent, name, inode.Slot.InodeNumber, what.Type, writer.OpenTid, writer.NextModifyTid(), operation.Ledger);
             if (error == Hammer2Error.None && what.Type == ObjectType.Symlink)
-                WriteTarget(inode, what.SymlinkTarget, operation.Ledger);
+                WriteTarget(inode, what.SymlinkTarget, operation);
         }
         catch
         {
@@ -68,6 +68,7 @@ public sealed partial class PfsMount
 
         Touch(directory.Inode.Slot, data.ModifyTime);
         CountSubdirectory(parent, what.Type, +1);
+        Announce(PfsEventKind.Added, directory.InodeNumber, name, inode.Slot.InodeNumber, what.Type);
         vnode = new Vnode(this, inode);
         return Hammer2Error.None;
     }
@@ -109,6 +110,7 @@ public sealed partial class PfsMount
         data.LinkCount++;
         data.ChangeTime = now;
         Touch(directory.Inode.Slot, now);
+        Announce(PfsEventKind.Added, directory.InodeNumber, name, slot.InodeNumber, data.Type);
         return Hammer2Error.None;
     }
 
@@ -198,6 +200,7 @@ public sealed partial class PfsMount
             DropName(target.Slot, now, writer.OpenTid);
         Touch(directory, now);
         CountSubdirectory(parent, entry.DirentType, -1);
+        Announce(PfsEventKind.Removed, directory.InodeNumber, name, entry.DirentInode, entry.DirentType);
         return Hammer2Error.None;
     }
 
@@ -316,10 +319,12 @@ public sealed partial class PfsMount
         return (byte)(check << 4 | parent.Data.CompressionSetting & 0x0F);
     }
 
-    private void WriteTarget(Inode inode, ReadOnlySpan<byte> target, SpaceLedger ledger)
+    // The last that the operation makes dirty; settled under the lock, since a write-out may take the block from then on.
+    private void WriteTarget(Inode inode, ReadOnlySpan<byte> target, in Operation operation)
     {
         using InodeLock held = InodeLock.Exclusive(inode);
-        State.FileWriter!.Write(inode.Slot, 0, target, ledger);
+        State.FileWriter!.Write(inode.Slot, 0, target, operation.Ledger);
+        operation.Settle();
     }
 
     // A new object whose name could not be made: nobody has seen it, and no commit will.

@@ -36,6 +36,7 @@ public sealed partial class PfsMount
         Index.MarkDirty(directory.Inode.Slot, operation.Ledger);
         State.DirectoryWriter!.Remove(parent, entry, operation.Ledger);
         Touch(directory.Inode.Slot, MediaTime.Now());
+        Announce(PfsEventKind.Removed, directory.InodeNumber, name, entry.DirentInode, entry.DirentType);
         return Hammer2Error.None;
     }
 
@@ -66,7 +67,11 @@ public sealed partial class PfsMount
 
             error = Index.TryTakeOut(inodeNumber, operation.Ledger, out BlockRef taken);
             if (error == Hammer2Error.None)
+            {
                 writer.Space.Note(taken.DataCount);
+                Announce(inodeNumber);
+            }
+
             if (error != Hammer2Error.InUse)
                 return error;
         }
@@ -83,6 +88,7 @@ public sealed partial class PfsMount
         Index.MarkDirty(slot, operation.Ledger);
         slot.RemovedTid = writer.OpenTid;
         slot.IsRemoved = true;
+        Announce(slot.InodeNumber);
         return Hammer2Error.None;
     }
 }

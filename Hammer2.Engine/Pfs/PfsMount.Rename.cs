@@ -84,8 +84,8 @@ public sealed partial class PfsMount
             if (error != Hammer2Error.None || ReferenceEquals(move.Source, move.Target))
                 return error;
             return mode == RenameMode.Exchange
-                ? Exchange(move, entry, newEntry, writer, ledger)
-                : Replace(move, entry, newEntry, newName, writer, ledger);
+                ? Exchange(move, entry, newEntry, name, newName, writer, ledger)
+                : Replace(move, entry, newEntry, name, newName, writer, ledger);
         }
         finally
         {
@@ -132,7 +132,8 @@ public sealed partial class PfsMount
         return CheckRemovable(target, source.Data.Type == ObjectType.Directory);
     }
 
-    private Hammer2Error Replace(in Move move, in BlockRef entry, in BlockRef newEntry, ReadOnlySpan<byte> newName, VolumeWriter writer, SpaceLedger ledger)
+    private Hammer2Error Replace(
+        in Move move, in BlockRef entry, in BlockRef newEntry, ReadOnlySpan<byte> name, ReadOnlySpan<byte> newName, VolumeWriter writer, SpaceLedger ledger)
     {
         InodeContent from = move.From.Current.Content, to = move.To.Current.Content;
         ref InodeData source = ref move.Source.Current.Content.Data;
@@ -170,10 +171,15 @@ public sealed partial class PfsMount
         Touch(move.From, now);
         if (!ReferenceEquals(move.From, move.To))
             Touch(move.To, now);
+        if (move.Target is not null)
+            Announce(PfsEventKind.Removed, move.To.InodeNumber, newName, move.Target.InodeNumber, source.Type);
+        Announce(PfsEventKind.Removed, move.From.InodeNumber, name, move.Source.InodeNumber, source.Type);
+        Announce(PfsEventKind.Added, move.To.InodeNumber, newName, move.Source.InodeNumber, source.Type);
         return Hammer2Error.None;
     }
 
-    private Hammer2Error Exchange(in Move move, in BlockRef entry, in BlockRef newEntry, VolumeWriter writer, SpaceLedger ledger)
+    private Hammer2Error Exchange(
+        in Move move, in BlockRef entry, in BlockRef newEntry, ReadOnlySpan<byte> name, ReadOnlySpan<byte> newName, VolumeWriter writer, SpaceLedger ledger)
     {
         InodeContent from = move.From.Current.Content, to = move.To.Current.Content;
         ref InodeData source = ref move.Source.Current.Content.Data;
@@ -200,6 +206,10 @@ public sealed partial class PfsMount
         Touch(move.From, now);
         if (!ReferenceEquals(move.From, move.To))
             Touch(move.To, now);
+        Announce(PfsEventKind.Removed, move.From.InodeNumber, name, move.Source.InodeNumber, source.Type);
+        Announce(PfsEventKind.Removed, move.To.InodeNumber, newName, move.Target.InodeNumber, target.Type);
+        Announce(PfsEventKind.Added, move.From.InodeNumber, name, move.Target.InodeNumber, target.Type);
+        Announce(PfsEventKind.Added, move.To.InodeNumber, newName, move.Source.InodeNumber, source.Type);
         return Hammer2Error.None;
     }
 

@@ -54,6 +54,25 @@ internal sealed class PfsState : IInodeReclaimer
     /// <summary>What the super-root says of it, with changes that wait.</summary>
     internal PfsInfo Describe() => SuperRoot.Describe(Index.Root.Current);
 
+    /// <summary>Who wants to know of changes; replaced as a whole.</summary>
+    internal PfsFollower[] Followers => Volatile.Read(ref _followers);
+
+    private PfsFollower[] _followers = [];
+
+    internal void Follow(PfsFollower follower)
+    {
+        lock (_followGate)
+            Volatile.Write(ref _followers, [.. _followers, follower]);
+    }
+
+    internal void Unfollow(PfsFollower follower)
+    {
+        lock (_followGate)
+            Volatile.Write(ref _followers, [.. _followers.Where(other => other != follower)]);
+    }
+
+    private readonly Lock _followGate = new();
+
     /// <summary>A mount begins or ends.</summary>
     internal void CountMount(int change) => Interlocked.Add(ref _mounts, change);
 

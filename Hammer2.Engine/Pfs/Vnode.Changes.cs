@@ -56,7 +56,7 @@ public sealed partial class Vnode
         if (error != Hammer2Error.None)
             return error;
         using Operation running = operation;
-        using InodeLock held = InodeLock.Exclusive(_inode);
+        using ChangedInode held = new(_inode, operation);
         ref InodeData inode = ref held.Chain.Content.Data;
         if (BsdFlags.Forbid(inode.UserFlags, BsdFlags.Fixed))
             return Hammer2Error.NotPermitted;
@@ -118,6 +118,7 @@ public sealed partial class Vnode
         MarkDirty(operation);
         Pfs.State.FileWriter!.Punch(_inode.Slot, offset, length, operation.Ledger);
         inode.ModifyTime = inode.ChangeTime = MediaTime.Now();
+        Pfs.Announce(InodeNumber);
         return Hammer2Error.None;
     }
 
@@ -149,6 +150,7 @@ public sealed partial class Vnode
         MarkDirty(operation);
         Pfs.State.FileWriter!.SetSize(_inode.Slot, offset + length, operation.Ledger);
         inode.ModifyTime = inode.ChangeTime = MediaTime.Now();
+        Pfs.Announce(InodeNumber);
         return Hammer2Error.None;
     }
 
@@ -178,6 +180,7 @@ public sealed partial class Vnode
         if (changes.Size is long size)
             Pfs.State.FileWriter!.SetSize(_inode.Slot, size, operation.Ledger);
         Apply(changes, ref inode);
+        Pfs.Announce(InodeNumber);
         return Hammer2Error.None;
     }
 
@@ -232,6 +235,7 @@ public sealed partial class Vnode
         Pfs.State.FileWriter!.Write(_inode.Slot, offset, data, operation.Ledger);
         Pfs.Volume.Counters.Wrote(data.Length);
         content.Data.ModifyTime = content.Data.ChangeTime = MediaTime.Now();
+        Pfs.Announce(InodeNumber);
         return Hammer2Error.None;
     }
 

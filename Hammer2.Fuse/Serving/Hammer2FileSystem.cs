@@ -212,6 +212,9 @@ internal sealed partial class Hammer2FileSystem : IFuseFileSystem
     private static bool IsProtected(uint fileFlags, uint openFlags) =>
         FileFlags.IsImmutable(fileFlags) || (FileFlags.IsAppendOnly(fileFlags) && (openFlags & AppendFlag) == 0);
 
+    /// <summary>Another mount of the PFS changed something.</summary>
+    public void ChangedElsewhere() => Changed();
+
     // After every change, before its reply: listings that were read ahead are not to be delivered any more.
     private void Changed() => Interlocked.Increment(ref _changes);
 

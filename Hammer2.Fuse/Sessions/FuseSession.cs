@@ -31,6 +31,7 @@ internal sealed unsafe class FuseSession
     private readonly IFuseChannel _first;
     private readonly List<IFuseChannel> _channels;
     private readonly Lock _gate = new();
+    private readonly Lock _notifyGate = new();
     private readonly int _workers;
     private readonly TaskCompletionSource _ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private int _started;
@@ -69,6 +70,14 @@ internal sealed unsafe class FuseSession
         _idle = _workers;
         for (var i = 0; i < _workers; i++)
             Start(i == 0 ? _first : CloneChannel());
+    }
+
+    /// <summary>Sends what the kernel did not ask for. To be called by no worker: the kernel may wait for one of them before it returns.</summary>
+    /// <returns>0 or a negative errno: ENOENT when the kernel keeps nothing of the kind, ENODEV when the connection has ended.</returns>
+    public int Notify(ReadOnlySpan<byte> message)
+    {
+        lock (_notifyGate)
+            return _ended.Task.IsCompleted ? -Errno.ENODEV : _first.Send(message);
     }
 
     private void Start(IFuseChannel channel)
@@ -154,8 +163,11 @@ internal sealed unsafe class FuseSession
 
     private void End()
     {
-        foreach (var channel in _channels)
-            channel.Dispose();
-        _ended.TrySetResult();
+        lock (_notifyGate)
+        {
+            foreach (var channel in _channels)
+                channel.Dispose();
+            _ended.TrySetResult();
+        }
     }
 }

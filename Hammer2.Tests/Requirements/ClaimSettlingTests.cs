@@ -30,7 +30,8 @@ public sealed class ClaimSettlingTests
         for (int i = 0; i < 20_000; i++)
         {
             content[i % 10] = (byte)i;
-            Assert.AreEqual(Hammer2Error.None, file.TryWrite(i % 10, content.AsSpan(i % 10, 1)));
+            Hammer2Error error = i % 2 == 0 ? file.TryWrite(i % 10, content.AsSpan(i % 10, 1)) : file.TryOverwrite(i % 10, content.AsSpan(i % 10, 1), out _);
+            Assert.AreEqual(Hammer2Error.None, error);
         }
 
         stop.Cancel();
