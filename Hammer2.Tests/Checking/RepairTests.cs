@@ -136,6 +136,21 @@ public sealed class RepairTests
         Assert.Contains("another filesystem", report.Problem!);
     }
 
+    // Beside a block that cannot be read the repair only marked what is in use: a block in a state that nobody writes, and a segment without a
+    // class, stayed as they were, and every further repair wrote a commit to try again.
+    [TestMethod]
+    public void IllegalStatesOfTheFreemapAreMadeLegalBesideLostBlocks()
+    {
+        var editor = new ImageEditor("damage-base");
+        NameControls.Freemap().First(c => c.Codes == "freemap-reserved-state freemap-free-count").Damage(editor);
+        MediaBlock lost = editor.FirstInode(data => data.Type == ObjectType.File);
+        editor.EditBlock(lost, bytes => bytes[0x20] ^= 1, repair: false);
+        RepairReport report = RepairTwice([editor.Finished]);
+        Assert.AreEqual(0, report.After.CountOf("freemap-reserved-state"), report.ToString());
+        Assert.AreEqual(1, report.After.CountOf("check-mismatch"), report.ToString());
+        Assert.AreEqual(0, report.After.Findings.Count(finding => finding.Code.Name.StartsWith("freemap", StringComparison.Ordinal) && finding.Code.Severity != CheckSeverity.Information), report.ToString());
+    }
+
     [TestMethod]
     public void StateThatWasFoundIsKeptHoweverManyCommitsARepairTakes()
     {
